@@ -1,0 +1,153 @@
+"""The failures that a person can meet: each a plain sentence and a way out.
+
+These are failures of the environment or the input, not bugs: they end a command with exit code 3
+and are shown in the window as they stand. Anything else that is raised is a bug (exit code 1).
+"""
+
+from typing import ClassVar
+
+
+class TernError(Exception):
+    """Base of the explained failures.
+
+    Subclasses give `sentence` and `way_out` as templates that the keyword arguments of the
+    constructor fill in.
+    """
+
+    sentence: ClassVar[str]
+    way_out: ClassVar[str]
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(f"{self.said} {self.advice}")
+
+    @property
+    def kind(self) -> str:
+        """The name under which the failure travels and is logged."""
+        return type(self).__name__
+
+    @property
+    def said(self) -> str:
+        """The sentence, with its facts filled in."""
+        return self.sentence.format(**self.facts)
+
+    @property
+    def advice(self) -> str:
+        """The way out, with its facts filled in."""
+        return self.way_out.format(**self.facts)
+
+
+class ModelNotFound(TernError):
+    sentence = "There is no model named {model} on this computer."
+    way_out = (
+        "Give the path of a model folder, or `demo`; a model of the Hugging Face Hub is fetched "
+        "with `huggingface-cli download {model}`."
+    )
+
+
+class NotAModel(TernError):
+    sentence = "{folder} is not a model that Tern can read: {reason}."
+    way_out = "Choose a folder that holds config.json, tokenizer.json and .safetensors files."
+
+
+class UnsupportedArchitecture(TernError):
+    sentence = "Tern cannot run models of the architecture {architecture}."
+    way_out = "Choose a model of one of these families: {supported}."
+
+
+class UnsupportedFeature(TernError):
+    sentence = "This model needs {feature}, which Tern does not have."
+    way_out = "Choose another model, or another version of this one without it."
+
+
+class PickleOnly(TernError):
+    sentence = "{folder} holds its weights only as pickle files, which can run code when opened."
+    way_out = "Choose a version of the model with .safetensors files: Tern reads nothing else."
+
+
+class DamagedFile(TernError):
+    sentence = "The file {file} is damaged: {reason}."
+    way_out = "Download or copy it again, then load the model again."
+
+
+class NotEnoughMemory(TernError):
+    sentence = "Loading {model} in {precision} needs about {needed}, and {free} is free."
+    way_out = "{advice}"
+
+
+class PromptTooLong(TernError):
+    sentence = "The conversation has {tokens:,} tokens, and this model's context holds {context:,}."
+    way_out = "Shorten the message or start a new chat; nothing was lost."
+
+
+class EmptyPrompt(TernError):
+    sentence = "There is nothing to answer: the prompt is empty."
+    way_out = "Write a message first."
+
+
+class NoChatTemplate(TernError):
+    sentence = "{model} has no chat template, so it cannot hold a conversation."
+    way_out = "Choose the instruct or chat version of the model, or use --raw to continue a text."
+
+
+class BadChatTemplate(TernError):
+    sentence = "The model's chat template could not be applied: {reason}."
+    way_out = "Choose another version of the model, or use --raw."
+
+
+class BadSetting(TernError):
+    sentence = "{name} cannot be {value}: it must be {allowed}."
+    way_out = "Change it and try again."
+    exit_code = 2
+
+
+class KernelUnavailable(TernError):
+    sentence = "The {kernel} kernels cannot serve {precision} here: {reason}."
+    way_out = "Use --kernel {alternative}, or leave the choice to Tern with --kernel auto."
+
+
+class NothingQuantised(TernError):
+    sentence = (
+        "The model came back with {layers} of its layers unquantised, so it is not {precision}."
+    )
+    way_out = "Use --kernel native, or choose bf16."
+
+
+class UnwritableFolder(TernError):
+    sentence = "Tern cannot write to {folder}: {reason}."
+    way_out = "Make room or give write permission there, or set TERN_HOME to another folder."
+
+
+class FileUnreadable(TernError):
+    sentence = "The file {file} cannot be read: {reason}."
+    way_out = "Check the path and that it is a UTF-8 text file."
+
+
+class TextTooShort(TernError):
+    sentence = "The text has {tokens} tokens, too few to measure anything."
+    way_out = "Give a longer text file."
+
+
+class NoModelLoaded(TernError):
+    sentence = "No model is loaded."
+    way_out = "Choose a model first."
+
+
+class EngineDied(TernError):
+    """The engine process ended by itself; the words come from `engine.client.Outcome`."""
+
+    sentence = "{outcome}"
+    way_out = "{advice}"
+
+
+class EngineMismatch(TernError):
+    sentence = (
+        "The engine process speaks version {theirs} of the protocol, and this program {ours}."
+    )
+    way_out = "Install Tern again, so that all of its parts are of one version."
+
+
+def catalogue() -> dict[str, type[TernError]]:
+    """Return every explained failure by its kind."""
+    return {error.__name__: error for error in TernError.__subclasses__()}

@@ -1,0 +1,187 @@
+"""What this computer is: instruction sets, cores, memory; and what follows for the engine process.
+
+Everything is read from /proc and /sys below a `root`, so recorded layouts can be tested. Other
+systems get what psutil knows. Nothing here imports torch.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import psutil
+
+
+class Isa(IntEnum):
+    """Instruction-set levels, in IPEX's order and with IPEX's names (csrc/cpu/isa)."""
+
+    BASELINE = 0
+    AVX2 = 1
+    AVX2_VNNI = 2
+    AVX512 = 3
+    AVX512_VNNI = 4
+    AVX512_BF16 = 5
+    AMX = 6
+    AVX512_FP16 = 7
+
+
+_AVX2 = {"avx2", "fma", "f16c"}
+_AVX512 = _AVX2 | {"avx512f", "avx512bw", "avx512vl", "avx512dq"}
+# What each level needs besides the level below it; AVX2_VNNI stands beside the AVX-512 line.
+_LEVELS: tuple[tuple[Isa, set[str]], ...] = (
+    (Isa.AVX512_FP16, _AVX512 | {"avx512_vnni", "avx512_bf16", "amx_tile", "avx512_fp16"}),
+    (Isa.AMX, _AVX512 | {"avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16"}),
+    (Isa.AVX512_BF16, _AVX512 | {"avx512_vnni", "avx512_bf16"}),
+    (Isa.AVX512_VNNI, _AVX512 | {"avx512_vnni"}),
+    (Isa.AVX512, _AVX512),
+    (Isa.AVX2_VNNI, _AVX2 | {"avx_vnni"}),
+    (Isa.AVX2, _AVX2),
+)
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """One computer's processor, as far as the engine cares.
+
+    `cores` are the logical CPU numbers to run on, one for each physical performance core of one
+    NUMA node that this process may use; `quota` is a container's limit in CPUs.
+    """
+
+    model: str
+    flags: frozenset[str]
+    cores: tuple[int, ...]
+    quota: float | None = None
+
+    @property
+    def isa(self) -> Isa:
+        """The highest instruction-set level that all of its flags are there for."""
+        return next((level for level, needs in _LEVELS if needs <= self.flags), Isa.BASELINE)
+
+    @property
+    def has_vnni(self) -> bool:
+        """Whether int8 products add into 32 bits without saturating in 16."""
+        return bool({"avx_vnni", "avx512_vnni"} & self.flags)
+
+    @property
+    def threads(self) -> int:
+        """How many threads to compute with: the cores, or fewer where a quota says so."""
+        usable = len(self.cores)
+        return max(1, min(usable, int(self.quota)) if self.quota else usable)
+
+
+def read_cpu(root: Path = Path("/"), allowed: set[int] | None = None) -> Cpu:
+    """Return this computer's processor, from /proc and /sys below `root`.
+
+    allowed: logical CPUs this process may run on; None asks the system.
+    """
+    if not (root / "proc/cpuinfo").is_file():
+        count = psutil.cpu_count(logical=False) or 1
+        return Cpu(platform.processor() or platform.machine(), frozenset(), tuple(range(count)))
+    info = _read(root / "proc/cpuinfo")
+    fields = dict(_split(line) for line in info.splitlines() if ":" in line)
+    if allowed is None:
+        allowed = set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set()
+    return Cpu(
+        model=fields.get("model name", platform.machine()),
+        flags=frozenset(fields.get("flags", "").split()),
+        cores=_performance_cores(root / "sys/devices", allowed),
+        quota=_cpu_quota(root / "sys/fs/cgroup"),
+    )
+
+
+def _performance_cores(devices: Path, allowed: set[int]) -> tuple[int, ...]:
+    """One logical CPU for each physical performance core of the NUMA node that has most of them."""
+    usable = _cpu_list(_read(devices / "system/cpu/online")) & allowed or allowed or {0}
+    # A hybrid CPU lists its performance cores here; others have no such file.
+    usable = usable & _cpu_list(_read(devices / "cpu_core/cpus")) or usable
+    nodes = sorted((devices / "system/node").glob("node[0-9]*/cpulist"))
+    shares = [usable & _cpu_list(_read(node)) for node in nodes] or [usable]
+    node_cpus = max(shares, key=len) or usable
+    first_siblings = set()
+    for cpu in node_cpus:
+        topology = devices / f"system/cpu/cpu{cpu}/topology/thread_siblings_list"
+        siblings = _cpu_list(_read(topology)) & node_cpus
+        first_siblings.add(min(siblings, default=cpu))
+    return tuple(sorted(first_siblings))
+
+
+def _cpu_quota(cgroup: Path) -> float | None:
+    """The container's limit in CPUs (cgroup v2, then v1), or None."""
+    fields = _read(cgroup / "cpu.max").split()
+    if len(fields) != 2:
+        v1 = cgroup / "cpu"
+        fields = [_read(v1 / "cpu.cfs_quota_us").strip(), _read(v1 / "cpu.cfs_period_us").strip()]
+    try:
+        quota, period = int(fields[0]), int(fields[1])
+    except ValueError:
+        return None
+    return quota / period if quota > 0 and period > 0 else None
+
+
+def available_memory() -> int:
+    """Return how many bytes can be allocated without swapping or passing a container's limit."""
+    free = int(psutil.virtual_memory().available)
+    limit, used = (_read(Path("/sys/fs/cgroup") / f) for f in ("memory.max", "memory.current"))
+    if limit.strip().isdigit() and used.strip().isdigit():
+        free = min(free, int(limit) - int(used))
+    return free
+
+
+def child_environment(cpu: Cpu, base: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment the engine process needs before torch loads, over `base`.
+
+    One OpenMP runtime for everything: libiomp5 of the intel-openmp package is preloaded where it
+    is present, and its threads are bound to the chosen cores. The offline flags keep the model
+    libraries from asking the network for anything.
+    """
+    cores = ",".join(str(core) for core in cpu.cores[: cpu.threads])
+    environment = dict(base) | {
+        "OMP_NUM_THREADS": str(cpu.threads),
+        "KMP_AFFINITY": f"granularity=fine,proclist=[{cores}],explicit",
+        "KMP_BLOCKTIME": "1",
+        "DISABLE_IPEX_SAMPLE": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    openmp = openmp_library()
+    if openmp:
+        preloaded = [str(openmp), base.get("LD_PRELOAD", "")]
+        environment["LD_PRELOAD"] = ":".join(filter(None, preloaded))
+    return environment
+
+
+def openmp_library() -> Path | None:
+    """Return intel-openmp's libiomp5, in a Python environment or beside a frozen program."""
+    if not sys.platform.startswith("linux"):
+        return None
+    frozen = getattr(sys, "_MEIPASS", None)
+    folders = [Path(frozen)] if frozen else [Path(sys.prefix) / "lib"]
+    return next((f / "libiomp5.so" for f in folders if (f / "libiomp5.so").is_file()), None)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _split(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name.strip(), value.strip()
+
+
+def _cpu_list(text: str) -> set[int]:
+    """Parse the kernel's list format: "0-3,8,10-11"."""
+    cpus: set[int] = set()
+    for part in text.strip().split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit():
+            cpus.update(range(int(first), int(last or first) + 1))
+    return cpus

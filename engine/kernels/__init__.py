@@ -1,0 +1,1 @@
+"""Whose kernels run a model, and the kernels themselves."""

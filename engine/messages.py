@@ -1,0 +1,282 @@
+"""What a front-end and the engine process say to each other: one JSON object a line.
+
+Commands travel on the child's stdin, events on its stdout. This module knows the shape of the
+messages and nothing of who sends them. Decoding validates: a line that is no message raises
+`msgspec.DecodeError`, which the reader logs and skips.
+"""
+
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+
+
+class Precision(StrEnum):
+    """The number formats of the weights that a person chooses between."""
+
+    BF16 = "bf16"
+    INT8 = "int8"
+    INT4 = "int4"
+
+
+class Kernel(StrEnum):
+    """Whose kernels run the model."""
+
+    IPEX = "ipex"
+    NATIVE = "native"
+
+
+KernelChoice: TypeAlias = Literal["auto", "ipex", "native"]
+Role: TypeAlias = Literal["system", "user", "assistant"]
+FinishReason: TypeAlias = Literal["end", "stop-string", "length", "context", "stopped"]
+
+
+class ChatMessage(msgspec.Struct, frozen=True):
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+class SamplingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the next token is drawn. None means: what the model's own generation config says.
+
+    temperature 0 is greedy. top_k 0, top_p 1, min_p 0 and repetition_penalty 1 switch themselves
+    off. seed None draws a fresh one. max_new_tokens None runs to the end of the context.
+    """
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    max_new_tokens: int | None = None
+
+
+# -- commands ------------------------------------------------------------------------------------
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Base of what the front-end asks for."""
+
+
+class Load(Command, frozen=True):
+    """Load `model` (a demo name, hub id or folder) in place of whatever is loaded now."""
+
+    request_id: int
+    model: str
+    precision: Precision
+    kernel: KernelChoice = "auto"
+    context_length: int | None = None
+
+
+class Generate(Command, frozen=True):
+    """Answer `messages`, or continue `prompt` as it is where `messages` is empty.
+
+    ignore_end generates past the end-of-turn token; benchmarks use it for equal lengths.
+    """
+
+    request_id: int
+    messages: tuple[ChatMessage, ...] = ()
+    prompt: str = ""
+    sampling: SamplingSettings = SamplingSettings()
+    ignore_end: bool = False
+
+
+class Score(Command, frozen=True):
+    """Measure perplexity on `text`, in windows of `context_length` tokens."""
+
+    request_id: int
+    text: str
+    context_length: int | None = None
+    max_tokens: int | None = None
+
+
+class Stop(Command, frozen=True):
+    """Stop request `request_id` (loading, generating or scoring) at its next step."""
+
+    request_id: int
+
+
+class Shutdown(Command, frozen=True):
+    """End the engine process once the current request has stopped."""
+
+
+AnyCommand: TypeAlias = Load | Generate | Score | Stop | Shutdown
+
+
+# -- events --------------------------------------------------------------------------------------
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What was really loaded, counted from the modules themselves after loading.
+
+    `left_in_float` holds (module kind, count, reason) for each kind of layer with weights that
+    was not quantised.
+    """
+
+    quantised_layers: int
+    float_layers: int
+    weight_dtype: str
+    activation_dtype: str
+    method: str
+    left_in_float: tuple[tuple[str, int, str], ...] = ()
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of one reply.
+
+    Prefill counts only the prompt tokens that were computed (`prompt_tokens - cached_tokens`);
+    decode speed is (completion_tokens - 1) over the time from the first token to the last, so
+    neither contains the other. TTFT runs from the receipt of the request to the first token.
+    Times in seconds, per-token figures in milliseconds, memory in bytes.
+    """
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    ttft_s: float
+    prefill_s: float
+    prefill_tokens_per_s: float
+    decode_tokens_per_s: float
+    token_ms_p50: float
+    token_ms_p95: float
+    context_used: int
+    context_length: int
+    peak_rss_bytes: int
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Base of what the engine reports."""
+
+
+class Ready(Event, frozen=True):
+    """The first message of a worker: it can take commands."""
+
+    protocol_version: int
+    pid: int
+    versions: dict[str, str]
+
+
+class Progress(Event, frozen=True):
+    """`done` of `total` steps of `stage` ("Quantising", "Reading the prompt", …)."""
+
+    request_id: int
+    stage: str
+    done: int
+    total: int
+
+
+class Loaded(Event, frozen=True):
+    """The model is ready; what really runs. Sizes in bytes, `load_s` in seconds."""
+
+    request_id: int
+    model: str
+    title: str
+    is_demo: bool
+    precision: Precision
+    kernel: Kernel
+    isa: str
+    why: str
+    threads: int
+    context_length: int
+    parameters: int
+    weight_bytes: int
+    kv_bytes_per_token: int
+    load_s: float
+    proof: Proof
+
+
+class Prefilled(Event, frozen=True):
+    """The prompt has been read; the first token is next."""
+
+    request_id: int
+    prompt_tokens: int
+    cached_tokens: int
+    prefill_tokens_per_s: float
+
+
+class Chunk(Event, frozen=True):
+    """More text of the answer, and the figures so far."""
+
+    request_id: int
+    text: str
+    completion_tokens: int
+    ttft_s: float
+    decode_tokens_per_s: float
+    context_used: int
+
+
+class Memory(Event, frozen=True):
+    """The engine's resident memory now and at its peak, in bytes. Twice a second: also a pulse."""
+
+    rss_bytes: int
+    peak_rss_bytes: int
+
+
+class Done(Event, frozen=True):
+    """The answer is complete; `text` is all of it."""
+
+    request_id: int
+    text: str
+    finish_reason: FinishReason
+    metrics: Metrics
+
+
+class Scored(Event, frozen=True):
+    """Perplexity of the scored text: exp(nats_per_token) over `tokens` predicted tokens."""
+
+    request_id: int
+    perplexity: float
+    nats_per_token: float
+    tokens: int
+
+
+class Failed(Event, frozen=True):
+    """Request `request_id` failed for a reason that a person can act on, or by a bug.
+
+    `kind` is the name of the error's class in `engine.errors`, "Stopped" where the person asked
+    for it, or "Bug".
+    """
+
+    request_id: int
+    kind: str
+    sentence: str
+    way_out: str
+
+
+class Crashed(Event, frozen=True):
+    """The engine process ended without being asked to. Made by the client, never sent."""
+
+    sentence: str
+    way_out: str
+    exit_code: int | None
+    log_file: str
+
+
+AnyEvent: TypeAlias = (
+    Ready | Progress | Loaded | Prefilled | Chunk | Memory | Done | Scored | Failed | Crashed
+)
+
+_encoder = msgspec.json.Encoder()
+_command_decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
+_event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+def encode(message: Command | Event) -> bytes:
+    """Return `message` as one line of JSON, newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_command(line: bytes) -> AnyCommand:
+    """Return the command on `line`. Raises msgspec.DecodeError where it is none."""
+    return _command_decoder.decode(line)
+
+
+def decode_event(line: bytes) -> AnyEvent:
+    """Return the event on `line`. Raises msgspec.DecodeError where it is none."""
+    return _event_decoder.decode(line)

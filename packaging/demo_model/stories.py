@@ -1,0 +1,211 @@
+"""Small stories and poems from a grammar. Every sentence is written here; nothing is quoted.
+
+A story has a hero, a friend and a place, one problem with its own solution, and an ending. The
+problem keeps its sentences together, so that the story stays coherent whatever is drawn.
+"""
+
+from dataclasses import dataclass
+from random import Random
+from zlib import crc32
+
+ANIMALS = (
+    "fox bear owl rabbit cat dog mouse hedgehog squirrel duck turtle frog deer wolf lion tiger "
+    "elephant monkey horse pony goat sheep cow pig hen goose swan robin crow raven eagle tern "
+    "seagull penguin seal whale dolphin fish crab snail bee ant spider butterfly beetle bat mole "
+    "badger beaver otter lizard snake camel giraffe zebra panda koala parrot pigeon donkey lamb "
+    "kitten puppy dragon robot unicorn giant wizard knight pirate princess prince king queen "
+    "farmer baker sailor teacher gardener ghost snowman train boat cloud star teapot lamp"
+).split()
+NAMES = (
+    "Ana Ben Mia Tom Lily Max Ella Sam Nora Leo Ruby Finn Clara Hugo Ivy Oscar Rosa Felix Zoe Paul "
+    "Luna Otto Maya Jack Emma Noah Lena Theo Alma Carl Nina Igor Tara Milo Olga Hans Vera Omar "
+    "Julia Pedro Sofia Ravi Aisha Kenji Yuki Amir Leila Marco Elena David Sarah Peter Anna John"
+).split()
+TRAITS = "small brave shy clever kind curious quiet cheerful gentle old young lazy proud".split()
+PLACES = (
+    "in a green forest", "by a wide river", "near the sea", "on a high mountain",
+    "in a quiet village", "on a small island", "in a big city", "at the edge of a desert",
+    "in a sunny valley", "beside a deep lake", "on an old farm", "in a snowy land",
+    "under a stone bridge", "in a garden full of roses", "in a tall tower", "in a little red house",
+)  # fmt: skip
+HOBBIES = (
+    "sing to the moon", "collect shiny stones", "watch the clouds", "bake honey bread",
+    "paint pictures of the sea", "count the stars", "swim before breakfast", "climb tall trees",
+    "read old books", "dance in the rain", "plant flowers", "listen to the wind",
+)  # fmt: skip
+OBJECTS = "key hat lamp ring map bell drum kite book coin scarf flute basket spoon".split()
+SPOTS = (
+    "under the bed", "behind the door", "in the tall grass", "inside an old box",
+    "beneath a bench", "on top of the roof", "between two rocks", "in a hollow tree",
+)  # fmt: skip
+MORALS = (
+    "Everyone agreed that a good friend is worth more than gold.",
+    "From that day on, nobody in the land felt alone.",
+    "And that is how a small idea can save the day.",
+    "It was the best day of the whole year.",
+    "They all slept well that night.",
+    "They still tell this story when the evenings are long.",
+)
+# {N}: the hero's name, {he}/{him}/{his}: the hero's pronouns, {F}: the friend ("the owl"),
+# {o}: an object, {a}/{b}/{c}: three different spots.
+PROBLEMS: tuple[tuple[str, ...], ...] = (
+    ("One day, {N} lost {his} {o}.", "{He} looked {a} and {b}, but the {o} was not there.",
+     "{F} heard {him} sigh and came to help.", "Together they searched all afternoon.",
+     "At last they found the {o} {c}."),
+    ("One night, a great storm came.", "The wind blew the roof off {N}'s house.",
+     "{N} ran outside and called for help.", "{F} brought wood and nails, and they worked until dawn.",
+     "When the sun came up, the new roof was stronger than the old one."),
+    ("One morning, a tree fell across the path.", "{N} pushed and pulled, but the tree did not move.",
+     "Then {f} had an idea.", "They rolled the tree away with a long stick and a round stone.",
+     "The path was free again, and everyone cheered."),
+    ("One day, {N} walked too far and got lost in the fog.", "{He} could not see {his} own feet.",
+     "{He} called out, and a voice answered from far away.", "It was {f}, who was carrying a lamp.",
+     "{N} followed the light all the way home."),
+    ("One winter, there was nothing left to eat.", "{N} found a single {o} and one dry apple {a}.",
+     "{He} wanted to eat the apple at once, but then {he} saw {f}, who was hungry too.",
+     "{N} cut the apple in two and shared it.",
+     "The next day, {f} came back with a whole basket of nuts."),
+    ("One day, {N} found a strange {o} {a}.", "When {he} touched it, it began to glow.",
+     "{N} was afraid and ran to {f}.", "\"Do not worry,\" said {f}, \"it only wants to go home.\"",
+     "They carried the {o} to the top of a hill, and it flew up and became a star."),
+    ("One evening, {N} heard somebody crying {a}.", "It was a baby bird that had fallen from its nest.",
+     "{N} could not reach the nest alone.", "{F} came, and {N} climbed on {f}'s back.",
+     "Soon the little bird was safe and warm again."),
+    ("{N} wanted to cross the water, but the bridge was broken.",
+     "{He} tried to jump, and {he} fell in with a splash.", "{F} laughed and pulled {him} out.",
+     "Then the two of them built a raft from old doors.",
+     "They crossed the water together before the sun went down."),
+    ("{N} had one secret: {he} was afraid of the dark.",
+     "Every night {he} hid {a} and waited for the morning.", "One night, {f} sat down beside {him}.",
+     "\"Look up,\" said {f}, and {N} saw a thousand stars.",
+     "After that, {N} was never afraid of the dark again."),
+    ("One day, a letter came for {N}.", "It said: \"Follow the {o} and you will find a treasure.\"",
+     "{N} asked {f} to come along, and they walked for three days.",
+     "They looked {a} and {b}, and at last they found a chest {c}.",
+     "There was no gold inside, only seeds, and they planted a beautiful garden."),
+    ("It was {N}'s birthday, but nobody seemed to remember.",
+     "{N} sat {a} and felt a little sad.", "Then {he} heard a soft knock.",
+     "It was {f}, with a cake and a new {o}.", "All the others were hiding {b}, and they began to sing."),
+    ("{N} wanted to learn how to fly.", "{He} jumped from a rock and landed in the mud.",
+     "{F} did not laugh.", "Instead, {f} helped {him} to build a kite as big as a house.",
+     "On the first windy day, {N} flew over the hills and waved."),
+)  # fmt: skip
+ENDINGS = (
+    "{N} thanked {f} and smiled.", "{N} and {f} became the best of friends.",
+    "That evening, {N} and {f} shared a warm supper.", "{N} was very happy.",
+    "{N} hugged {f} and laughed.",
+)  # fmt: skip
+BRIDGES = (
+    "But that was not the end.", "A week later, something else happened.",
+    "Soon there was a new adventure.", "When spring came, there was more to do.",
+)  # fmt: skip
+
+
+def a(noun: str) -> str:
+    """The noun with its indefinite article."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+@dataclass
+class Story:
+    """A story's cast, kept so that later turns can ask about it or go on with it."""
+
+    hero: str
+    name: str
+    friend: str
+    place: str
+    trait: str
+    he: str
+
+    def fill(self, sentence: str, slots: dict[str, str]) -> str:
+        """The sentence with the cast's names and pronouns in it."""
+        him, his = ("him", "his") if self.he == "he" else ("her", "her")
+        return sentence.format(
+            N=self.name, he=self.he, He=self.he.title(), him=him, his=his,
+            f=f"the {self.friend}", F=f"The {self.friend}", **slots,
+        )  # fmt: skip
+
+    def is_held_out(self) -> bool:
+        """Whether this combination of cast and place belongs to the held-out split only."""
+        return crc32(f"{self.hero}/{self.friend}/{self.place}".encode()) % 12 == 0
+
+
+def cast(rng: Random, held_out: bool, hero: str = "", friend: str = "", place: str = "") -> Story:
+    """Draw a cast of the wanted split; what is given stays as it is."""
+    while True:
+        index = rng.randrange(len(NAMES))
+        story = Story(
+            hero or rng.choice(ANIMALS), NAMES[index], friend or rng.choice(ANIMALS),
+            place or rng.choice(PLACES), rng.choice(TRAITS), rng.choice(("he", "she")),
+        )  # fmt: skip
+        fixed = hero and friend and place
+        if story.hero != story.friend and (fixed or story.is_held_out() == held_out):
+            return story
+
+
+def opening(rng: Random, story: Story) -> list[str]:
+    """Who the hero is and where the hero lives."""
+    who = f"{story.trait} {story.hero}"
+    first = rng.choice(
+        (
+            f"Once upon a time, {a(who)} named {story.name} lived {story.place}.",
+            f"{a(who).capitalize()} named {story.name} lived {story.place}.",
+            f"Long ago, there was {a(who)} called {story.name}, who lived {story.place}.",
+        )
+    )
+    hobby = rng.choice(HOBBIES)
+    second = rng.choice(
+        (
+            f"{story.name} loved to {hobby}.",
+            f"Every day, {story.name} liked to {hobby}.",
+            f"More than anything, {story.name} loved to {hobby}.",
+        )
+    )
+    return [first, second]
+
+
+def episode(rng: Random, story: Story, problem: tuple[str, ...]) -> list[str]:
+    """One problem and its solution."""
+    spots = rng.sample(SPOTS, 3)
+    slots = {"o": rng.choice(OBJECTS), **dict(zip("abc", spots, strict=True))}
+    return [story.fill(sentence, slots) for sentence in problem]
+
+
+def tell(rng: Random, story: Story, length: str = "normal") -> str:
+    """The whole story. `length` is short (5 sentences), normal (8 to 9) or long (20 or more)."""
+    count = 3 if length == "long" else 1
+    problems = rng.sample(PROBLEMS, count)
+    sentences = opening(rng, story)[: 1 if length == "short" else 2]
+    paragraphs = []
+    for index, problem in enumerate(problems):
+        if index:
+            paragraphs.append(" ".join(sentences))
+            sentences = [rng.choice(BRIDGES)]
+        steps = episode(rng, story, problem)
+        if length == "short":
+            steps = steps[:1] + steps[2:]
+        sentences += steps
+    if length != "short":
+        sentences.append(story.fill(rng.choice(ENDINGS), {}))
+        sentences.append(rng.choice(MORALS))
+    return "\n\n".join([*paragraphs, " ".join(sentences)])
+
+
+def go_on(rng: Random, story: Story) -> str:
+    """What happened next to the same cast."""
+    sentences = [rng.choice(BRIDGES), *episode(rng, story, rng.choice(PROBLEMS))]
+    return " ".join([*sentences, story.fill(rng.choice(ENDINGS), {})])
+
+
+def poem(rng: Random, subject: str) -> str:
+    """Four short lines about the subject."""
+    first = rng.choice(
+        ("The {s} is awake in the morning light,", "I saw the {s} in the pale moonlight,")
+    )
+    second = rng.choice(("It waits for the day and it waits for the night.",
+                         "It was quiet and small, it was silver and bright."))  # fmt: skip
+    third = rng.choice(("The wind tells a tale to the sea and the stone,",
+                        "The rain sings a song that the hills have all known,"))  # fmt: skip
+    fourth = rng.choice(("And the {s} is never, no never, alone.",
+                         "And the {s} goes slowly and happily home."))  # fmt: skip
+    return "\n".join((first, second, third, fourth)).format(s=subject)
