@@ -38,6 +38,10 @@ class TernError(Exception):
         return self.way_out.format(**self.facts)
 
 
+class Stopped(Exception):
+    """The person asked for it: neither a failure nor a bug."""
+
+
 class ModelNotFound(TernError):
     sentence = "There is no model named {model} on this computer."
     way_out = (

@@ -1,0 +1,98 @@
+"""A model folder's .safetensors files as mapped tensors. Nothing else is ever opened as weights."""
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from engine.errors import DamagedFile, NotAModel, PickleOnly
+from engine.model_config import read_json
+
+_INDEX = "model.safetensors.index.json"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+class Checkpoint:
+    """The tensors of one model, read by name; each stays mapped to its file until it is changed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the files' headers. Raises NotAModel, PickleOnly or DamagedFile."""
+        self.folder = folder
+        self._files: dict[str, Path] = {}
+        self._handles: dict[Path, safe_open] = {}
+        for file in _weight_files(folder):
+            try:
+                handle = safe_open(str(file), framework="pt", device="cpu")
+            except (SafetensorError, OSError, ValueError) as error:
+                raise DamagedFile(file=file, reason=_plain(error)) from error
+            self._handles[file] = handle
+            self._files.update(dict.fromkeys(handle.keys(), file))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._files
+
+    @property
+    def files(self) -> list[Path]:
+        """The weight files, in order."""
+        return list(self._handles)
+
+    def tensor(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        """Return the tensor `name`, mapped.
+
+        Raises DamagedFile where it is missing or has another shape than config.json says.
+        """
+        file = self._files.get(name)
+        if file is None:
+            raise DamagedFile(file=self.folder, reason=f"it has no weights named {name}")
+        try:
+            tensor: torch.Tensor = self._handles[file].get_tensor(name)
+        except (SafetensorError, OSError, RuntimeError) as error:
+            raise DamagedFile(file=file, reason=_plain(error)) from error
+        if tuple(tensor.shape) != shape:
+            reason = f"{name} has the shape {tuple(tensor.shape)} where config.json says {shape}"
+            raise DamagedFile(file=file, reason=reason)
+        if not tensor.is_floating_point():
+            raise DamagedFile(file=file, reason=f"{name} holds {tensor.dtype}, not floats")
+        return tensor
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """Return a text that changes when a file is replaced: name, size and time of each."""
+    facts = []
+    for file in sorted(files):
+        with contextlib.suppress(OSError):
+            status = file.stat()
+            facts.append(f"{file.name}:{status.st_size}:{status.st_mtime_ns}")
+    return "\n".join(facts)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    index = folder / _INDEX
+    if index.is_file():
+        return _indexed_files(folder, index)
+    files = sorted(folder.glob("*.safetensors"))
+    if files:
+        return files
+    if any(any(folder.glob(pattern)) for pattern in _PICKLES):
+        raise PickleOnly(folder=folder)
+    raise NotAModel(folder=folder, reason="it holds no .safetensors files")
+
+
+def _indexed_files(folder: Path, index: Path) -> list[Path]:
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise DamagedFile(file=index, reason="it maps no weights to files")
+    names = {str(name) for name in weight_map.values()}
+    for name in names:
+        # The index is input: a name must not lead out of the folder.
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise DamagedFile(file=index, reason=f"it names the file {name[:80]!r}")
+        if not (folder / name).is_file():
+            raise DamagedFile(file=folder / name, reason="it is missing")
+    return [folder / name for name in sorted(names)]
+
+
+def _plain(error: Exception) -> str:
+    return str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__

@@ -1,0 +1,67 @@
+"""`tern doctor`: what this computer offers, which kernels Tern picks here, and why."""
+
+import argparse
+from collections.abc import Iterator
+
+from engine.cli import console
+from engine.cli.session import ClientFactory
+from engine.doctor import Report, examine
+from engine.hardware import read_cpu
+from engine.paths import Paths
+
+
+def run(args: argparse.Namespace, _make_client: ClientFactory) -> int:
+    """Run the command."""
+    report = examine(Paths.default(), read_cpu())
+    if args.json:
+        console.print_json(report)
+        return 0
+    for name, text in _lines(report):
+        print(f"{name:16}{console.one_line(text)}".rstrip())
+    return 0
+
+
+def _lines(report: Report) -> Iterator[tuple[str, str]]:
+    for name, version in report.versions.items():
+        yield name, version or "not installed"
+    yield "system", report.system
+    yield "CPU", report.cpu
+    yield "instructions", f"{report.isa} ({_flags(report.flags)})"
+    limit = f", limited to {report.quota:g} CPUs" if report.quota else ""
+    yield "threads", f"{report.threads} on cores {_ranges(report.cores)}{limit}"
+    available, total = console.size(report.memory_available), console.size(report.memory_total)
+    yield "memory", f"{available} of {total} available"
+    found = str(report.openmp_library or "intel-openmp is not installed: torch's own is used")
+    yield "OpenMP library", found
+    yield "", ""
+    for advice in report.kernels:
+        yield f"{advice.precision}", f"{advice.kernel} kernels: {advice.why}"
+        asked = advice.ipex_problem or "IPEX can serve it"
+        yield "  --kernel ipex", asked
+    yield "", ""
+    for place in report.places:
+        yield (
+            place.purpose,
+            f"{place.folder}{f' (cannot write: {place.problem})' * bool(place.problem)}",
+        )
+    yield "", ""
+    for model in report.models:
+        missing = "" if model.size else " (no weights found)"
+        yield "model", f"{model.name}, {console.size(model.size)}, {model.folder}{missing}"
+
+
+def _flags(flags: dict[str, bool]) -> str:
+    there = " ".join(flag for flag, present in flags.items() if present)
+    absent = " ".join(flag for flag, present in flags.items() if not present)
+    return f"has {there or 'none'}; lacks {absent or 'none'}"
+
+
+def _ranges(cores: tuple[int, ...]) -> str:
+    """Return core numbers in the kernel's list format: "0-3,8"."""
+    runs: list[list[int]] = []
+    for core in cores:
+        if runs and core == runs[-1][-1] + 1:
+            runs[-1].append(core)
+        else:
+            runs.append([core])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)

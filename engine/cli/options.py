@@ -1,0 +1,166 @@
+"""The grammar of the command line: commands, options, their ranges and the help."""
+
+import argparse
+import math
+from collections.abc import Callable
+
+from engine.doctor import tern_version
+from engine.messages import Precision
+from engine.models import DEMO
+
+_PRECISIONS = tuple(precision.value for precision in Precision)
+
+_EPILOG = """\
+`tern` alone opens the window.
+
+examples:
+  tern generate --prompt "What is 3 plus 4?"
+  tern chat --model ~/models/SmolLM2-1.7B-Instruct --precision int4
+  tern generate --model Qwen/Qwen3-0.6B --precision int8 --prompt - --json < question.txt
+  tern bench --model demo --precision all
+  tern perplexity --model demo --precision int4 --text book.txt
+  tern models list
+  tern doctor
+"""
+
+
+def number(
+    kind: type[int] | type[float], low: float, high: float = math.inf, above: bool = False
+) -> Callable[[str], float]:
+    """Return a converter for argparse that takes finite numbers from low to high.
+
+    above: leave out `low` itself.
+    """
+
+    def convert(text: str) -> float:
+        value = kind(text)
+        fits = low <= value <= high and math.isfinite(value) and not (above and value == low)
+        if not fits:
+            start = f"above {low}" if above else f"{low} or more"
+            end = "" if high == math.inf else f" and {high} at most"
+            raise argparse.ArgumentTypeError(f"{text} is not {start}{end}")
+        return value
+
+    convert.__name__ = "whole number" if kind is int else "number"  # argparse's error names it
+    return convert
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="tern",
+        description="Chat with Hugging Face models on this computer's own CPU.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"tern {tern_version()}")
+    _add_debug(parser)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_generate(_command(commands, "generate", "write one reply"))
+    _add_chat(_command(commands, "chat", "hold a conversation in the terminal"))
+    _add_bench(_command(commands, "bench", "measure speed and memory"))
+    _add_perplexity(_command(commands, "perplexity", "measure how well a precision predicts text"))
+    _add_json(_command(commands, "doctor", "show what this computer offers and what Tern picks"))
+    models = _command(commands, "models", "the models on this computer")
+    verbs = models.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_json(_command(verbs, "list", "list them"))
+    # `bench` runs this one as its own process, so it is left out of the help.
+    bandwidth = commands.add_parser("read-bandwidth", allow_abbrev=False)
+    bandwidth.add_argument("--cores", required=True)
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
+    )
+    _add_debug(parser)
+    return parser
+
+
+def _add_debug(parser: argparse.ArgumentParser) -> None:
+    # SUPPRESS: a command's own default must not undo `tern --debug COMMAND`.
+    text = "show the traceback of a bug"
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=text)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    prompt = parser.add_mutually_exclusive_group(required=True)
+    prompt.add_argument("--prompt", metavar="T", help='what to answer; "-" reads standard input')
+    prompt.add_argument("--messages", metavar="F", help="JSON list of {role, content}")
+    parser.add_argument("--raw", action="store_true", help="continue the prompt, no chat template")
+    _add_model(parser)
+    _add_precision(parser)
+    _add_sampling(parser)
+    _add_json(parser)
+
+
+def _add_chat(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    _add_precision(parser)
+    _add_sampling(parser)
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument(
+        "--precision", choices=("all", *_PRECISIONS), default="all", help="default: all, in turn"
+    )
+    for option, default, text in (
+        ("--prompt-tokens", 128, "length of the prompts"),
+        ("--new-tokens", 64, "length of the replies"),
+        ("--repeats", 5, "measured replies, after a warm-up"),
+    ):
+        low = 1 if option == "--repeats" else 2
+        parser.add_argument(
+            option, type=number(int, low, 2**24), default=default, help=f"{text}; default {default}"
+        )
+    _add_json(parser)
+
+
+def _add_perplexity(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    _add_precision(parser)
+    parser.add_argument("--text", metavar="F", required=True, help='text file; "-" reads stdin')
+    parser.add_argument("--context", type=number(int, 2, 2**24), metavar="C", help="window, tokens")
+    parser.add_argument("--max-tokens", type=number(int, 2, 2**40), metavar="N", help="score fewer")
+    _add_json(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", default=DEMO, metavar="M", help="demo, a folder or a hub id; default demo"
+    )
+    parser.add_argument(
+        "--kernel", choices=("auto", "ipex", "native"), default="auto", help="default: auto"
+    )
+
+
+def _add_precision(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--precision",
+        choices=_PRECISIONS,
+        default="bf16",
+        help="number format of the weights; default bf16",
+    )
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("sampling (default: what the model recommends)")
+    group.add_argument("--system", metavar="T", help="instructions that come before everything")
+    group.add_argument("--max-new-tokens", type=number(int, 1, 2**40), metavar="N")
+    group.add_argument("--temperature", type=number(float, 0), metavar="X", help="0 is greedy")
+    group.add_argument("--top-k", type=number(int, 0, 2**40), metavar="K", help="0 is off")
+    group.add_argument("--top-p", type=number(float, 0, 1, above=True), metavar="P")
+    group.add_argument("--min-p", type=number(float, 0, 1), metavar="P")
+    group.add_argument("--repetition-penalty", type=number(float, 0, above=True), metavar="X")
+    group.add_argument("--seed", type=number(int, 0, 2**63 - 1), metavar="S")
+    group.add_argument("--stop", action="append", default=[], metavar="S", help="may be repeated")
+    group.add_argument("--context-length", type=number(int, 1, 2**40), metavar="N", help="tokens")

@@ -1,0 +1,154 @@
+"""The native linears, on torch's own operators: one class a number format.
+
+A linear is made from packed tensors, named as in the packed-weight files, so what was quantised
+once is mapped and used as it lies. The layout of int4 depends on the instruction set that torch
+dispatches to; `layout` names it.
+"""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.hardware import Cpu
+from engine.messages import Precision
+from engine.quantize.groupwise import GROUP_SIZE, GroupwiseInt4
+from engine.quantize.smoothquant import ChannelwiseInt8
+
+Packed = dict[str, Tensor]
+# K that torch's int4 kernel takes at a time.
+_INNER_TILES = 1
+
+
+class Bf16Linear:
+    """bf16 weights and activations, accumulated in float32 by oneDNN."""
+
+    weight_dtype = "bf16"
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._weight = weight.to(torch.bfloat16)
+        self._bias = None if bias is None else bias.to(torch.bfloat16)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of weights read at each call."""
+        return self._weight.nbytes
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x W^T + b. x: [tokens, in]."""
+        return F.linear(x, self._weight, self._bias)
+
+
+class Int8Linear:
+    """W8A8: int8 weights per output channel, activations rounded to int8 per call (FBGEMM).
+
+    Without VNNI, FBGEMM adds products into saturating 16 bits; 7-bit activations keep clear of it.
+    """
+
+    weight_dtype = "int8"
+
+    def __init__(self, packed: Mapping[str, Tensor], bias: Tensor | None, seven_bits: bool) -> None:
+        codes, scales = packed["codes"], packed["scales"]
+        zeros = torch.zeros(len(scales), dtype=torch.int64)
+        weight = torch._make_per_channel_quantized_tensor(codes, scales.double(), zeros, 0)
+        torch.backends.quantized.engine = "fbgemm"
+        bias = None if bias is None else bias.float()
+        self._packed = torch.ops.quantized.linear_prepack(weight, bias)
+        self._seven_bits = seven_bits
+        self._nbytes = codes.nbytes + scales.nbytes
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of weights read at each call."""
+        return self._nbytes
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x W^T + b. x: float32 [tokens, in]."""
+        y: Tensor = torch.ops.quantized.linear_dynamic(x, self._packed, self._seven_bits)
+        return y
+
+    @staticmethod
+    def pack(quantised: ChannelwiseInt8) -> Packed:
+        """Return the tensors that the constructor takes."""
+        return {"codes": quantised.codes, "scales": quantised.scales}
+
+
+class Int4Linear:
+    """Weight-only int4 in groups, bf16 activations (torch's `_weight_int4pack_mm_for_cpu`)."""
+
+    weight_dtype = "int4"
+
+    def __init__(self, packed: Mapping[str, Tensor], bias: Tensor | None) -> None:
+        self._codes, self._scales = packed["codes"], packed["scales"]
+        self._bias = None if bias is None else bias.to(torch.bfloat16)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of weights read at each call."""
+        return self._codes.nbytes + self._scales.nbytes
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x W^T + b. x: bfloat16 [tokens, in]."""
+        y: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(
+            x, self._codes, GROUP_SIZE, self._scales
+        )
+        return y if self._bias is None else y + self._bias
+
+    @staticmethod
+    def pack(quantised: GroupwiseInt4) -> Packed:
+        """Return the tensors that the constructor takes, in this CPU's layout."""
+        codes = torch.ops.aten._convert_weight_to_int4pack_for_cpu(
+            quantised.codes.int(), _INNER_TILES
+        )
+        scales = torch.stack((quantised.scales, quantised.zeros), dim=-1).transpose(0, 1)
+        return {"codes": codes, "scales": scales.contiguous()}
+
+
+class Int8WeightOnlyLinear:
+    """int8 weights per output channel, bf16 activations: the head of an int4 model."""
+
+    weight_dtype = "int8"
+
+    def __init__(self, packed: Mapping[str, Tensor]) -> None:
+        self._codes, self._scales = packed["codes"], packed["scales"].to(torch.bfloat16)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of weights read at each call."""
+        return self._codes.nbytes + self._scales.nbytes
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x W^T. x: bfloat16 [tokens, in]."""
+        y: Tensor = torch.ops.aten._weight_int8pack_mm(x, self._codes, self._scales)
+        return y
+
+
+def layout(precision: Precision) -> str:
+    """Return the name of the packed layout of `precision` on this CPU."""
+    if precision is Precision.INT4:
+        return f"torch-int4-g{GROUP_SIZE}-{torch.backends.cpu.get_cpu_capability().lower()}-1"
+    return f"torch-{precision}-1"
+
+
+def activation_dtype(precision: Precision) -> torch.dtype:
+    """Return the dtype in which activations flow between the linears of `precision`."""
+    return torch.float32 if precision is Precision.INT8 else torch.bfloat16
+
+
+def linear(
+    precision: Precision, packed: Mapping[str, Tensor], bias: Tensor | None, cpu: Cpu
+) -> Int8Linear | Int4Linear:
+    """Return the linear of a quantised `precision` over packed tensors."""
+    if precision is Precision.INT8:
+        return Int8Linear(packed, bias, seven_bits=not cpu.has_vnni)
+    return Int4Linear(packed, bias)
+
+
+def head(
+    precision: Precision, packed: Mapping[str, Tensor], cpu: Cpu
+) -> Int8Linear | Int8WeightOnlyLinear:
+    """Return the output head of a quantised `precision`: int8 in either, as it decides the token."""
+    if precision is Precision.INT8:
+        return Int8Linear(packed, None, seven_bits=not cpu.has_vnni)
+    return Int8WeightOnlyLinear(packed)

@@ -1,0 +1,59 @@
+"""How well a model in some precision predicts a text."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from engine.errors import TextTooShort
+from engine.model import LanguageModel
+
+DEFAULT_WINDOW = 512
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """exp(nats_per_token), over `tokens` predicted tokens."""
+
+    perplexity: float
+    nats_per_token: float
+    tokens: int
+
+
+def perplexity(
+    model: LanguageModel,
+    ids: Sequence[int],
+    window: int | None,
+    on_progress: Callable[[int, int], None],
+) -> Perplexity:
+    """Return the perplexity of token ids, in windows of `window` tokens that do not overlap.
+
+    The first token of each window is given, the others are predicted from those before them in
+    the window. on_progress(done, total) is called before each; what it raises ends the work.
+    Raises TextTooShort.
+    """
+    length = max(2, min(window or DEFAULT_WINDOW, model.context_length))
+    windows = [ids[i : i + length] for i in range(0, len(ids), length)]
+    windows = [part for part in windows if len(part) > 1]
+    if not windows:
+        raise TextTooShort(tokens=len(ids))
+    nats, tokens = 0.0, 0
+    for number, part in enumerate(windows):
+        on_progress(number, len(windows))
+        nats += _nats(model, part)
+        tokens += len(part) - 1
+    mean = nats / tokens
+    return Perplexity(math.exp(min(mean, 700.0)), mean, tokens)
+
+
+def _nats(model: LanguageModel, ids: Sequence[int]) -> float:
+    """Return the summed negative log-likelihood of ids[1:], in nats."""
+    targets = torch.tensor(ids[1:])
+    total, start = 0.0, 0
+    for logits in model.all_logits(ids):
+        expected = targets[start : start + len(logits)]
+        total += float(F.cross_entropy(logits[: len(expected)], expected, reduction="sum"))
+        start += len(logits)
+    return total

@@ -1,0 +1,285 @@
+"""The engine process: commands on stdin -> events on stdout.
+
+The main thread loads and generates (oneDNN's caches are per thread, so it is always the same
+one); a reader thread takes commands, so that Stop arrives in mid-answer; a third sends the
+memory figures twice a second. When stdin ends, the front-end is gone, and so is this process.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine import messages
+from engine.errors import NoModelLoaded, Stopped, TernError
+from engine.messages import AnyCommand, Event, Failed, Generate, Load, Score, Shutdown, Stop
+
+if TYPE_CHECKING:
+    from engine.generate import Step
+    from engine.loader import LoadedModel
+
+_PULSE_S = 0.5
+_log = logging.getLogger("engine.worker")
+
+
+class Worker:
+    """Executes commands one after another; holds the loaded model and the stop flags."""
+
+    def __init__(self, commands: io.BufferedIOBase, events: io.BufferedIOBase) -> None:
+        self._commands = commands
+        self._events = events
+        self._send_lock = threading.Lock()
+        self._queue: queue.Queue[AnyCommand] = queue.Queue()
+        self._stopped: set[int] = set()
+        self._loaded: LoadedModel | None = None
+
+    def run(self) -> None:
+        """Serve until Shutdown or the end of stdin."""
+        # Started before torch binds this thread to a core: they would inherit the binding.
+        for target in (self._read, self._pulse):
+            threading.Thread(target=target, daemon=True, name=target.__name__).start()
+        self._send(
+            messages.Ready(
+                protocol_version=messages.PROTOCOL_VERSION,
+                pid=os.getpid(),
+                versions=_versions(),
+            )
+        )
+        command = self._queue.get()
+        if not isinstance(command, Shutdown):
+            import torch  # after the reader thread runs, as it takes seconds
+
+            with torch.inference_mode():
+                while not isinstance(command, Shutdown):
+                    self._execute(command)
+                    command = self._queue.get()
+
+    def _read(self) -> None:
+        for line in self._commands:
+            try:
+                command = messages.decode_command(line)
+            except msgspec.DecodeError as error:
+                _log.error("not a command (%s): %r", error, line[:200])
+                continue
+            if isinstance(command, Stop):
+                self._stopped.add(command.request_id)
+            else:
+                self._queue.put(command)
+        # The front-end closed the pipe or died: nobody is left to answer.
+        logging.shutdown()
+        os._exit(0)
+
+    def _pulse(self) -> None:
+        from engine.telemetry import memory
+
+        while True:
+            now, peak = memory()
+            self._send(messages.Memory(rss_bytes=now, peak_rss_bytes=peak))
+            time.sleep(_PULSE_S)
+
+    def _send(self, event: Event) -> None:
+        # A closed pipe means the front-end is gone; the reader thread notices too and ends us.
+        with self._send_lock, contextlib.suppress(OSError):
+            self._events.write(messages.encode(event))
+            self._events.flush()
+
+    def _execute(self, command: AnyCommand) -> None:
+        assert isinstance(command, Load | Generate | Score)
+        try:
+            if isinstance(command, Load):
+                self._load(command)
+            elif isinstance(command, Generate):
+                self._generate(command)
+            else:
+                self._score(command)
+        except Stopped:
+            self._fail(command, "Stopped", "Stopped as you asked.", "")
+        except TernError as error:
+            _log.warning("%s: %s", error.kind, error)
+            self._fail(command, error.kind, error.said, error.advice)
+        except MemoryError:
+            self._no_memory(command)
+        except Exception as error:
+            if "can't allocate memory" in str(error):  # torch's DefaultCPUAllocator
+                self._no_memory(command)
+                return
+            _log.exception("while executing %s", type(command).__name__)
+            sentence = f"The engine met a fault of its own ({type(error).__name__}: {error})."
+            self._fail(command, "Bug", sentence, "Its log has the details; try again.")
+
+    def _fail(self, command: AnyCommand, kind: str, sentence: str, way_out: str) -> None:
+        assert isinstance(command, Load | Generate | Score)
+        self._send(
+            Failed(request_id=command.request_id, kind=kind, sentence=sentence, way_out=way_out)
+        )
+
+    def _no_memory(self, command: AnyCommand) -> None:
+        sentence = "Memory ran out."
+        advice = "Choose a lower precision, a smaller model or a shorter context."
+        self._fail(command, "NotEnoughMemory", sentence, advice)
+
+    def _check_stop(self, request_id: int) -> None:
+        if request_id in self._stopped:
+            raise Stopped
+
+    def _load(self, command: Load) -> None:
+        from engine.hardware import read_cpu
+        from engine.loader import LoadRequest, load
+        from engine.models import resolve
+        from engine.paths import Paths
+
+        start = time.perf_counter()
+        self._loaded = None  # its memory is needed before the next model comes
+        local = resolve(command.model)
+        cpu = read_cpu()
+        request = LoadRequest(
+            local.folder,
+            command.precision,
+            command.kernel,
+            command.context_length,
+            Paths.default(),
+            cpu,
+        )
+
+        def on_progress(stage: str, done: int, total: int) -> None:
+            self._check_stop(command.request_id)
+            self._progress(command.request_id, stage, done, total)
+
+        loaded = load(request, on_progress)
+        self._loaded = loaded
+        self._send(
+            messages.Loaded(
+                request_id=command.request_id,
+                model=command.model,
+                title=local.title,
+                is_demo=local.is_demo,
+                precision=loaded.precision,
+                kernel=loaded.kernel,
+                isa=cpu.isa.name,
+                why=loaded.why,
+                threads=cpu.threads,
+                context_length=loaded.model.context_length,
+                parameters=loaded.config.parameters,
+                weight_bytes=loaded.weight_bytes,
+                kv_bytes_per_token=loaded.kv_bytes_per_token,
+                load_s=time.perf_counter() - start,
+                proof=loaded.proof,
+            )
+        )
+
+    def _progress(self, request_id: int, stage: str, done: int, total: int) -> None:
+        self._send(messages.Progress(request_id=request_id, stage=stage, done=done, total=total))
+
+    def _model(self) -> "LoadedModel":
+        if self._loaded is None:
+            raise NoModelLoaded()
+        return self._loaded
+
+    def _generate(self, command: Generate) -> None:
+        from engine.generate import generate
+
+        loaded = self._model()
+        tokenizer = loaded.tokenizer
+        if command.messages:
+            prompt = tokenizer.encode_chat(command.messages)
+        else:
+            prompt = tokenizer.encode(command.prompt)
+        steps = generate(
+            loaded.model,
+            tokenizer,
+            prompt,
+            command.sampling,
+            lambda: command.request_id in self._stopped,
+            loaded.generation_defaults,
+            command.ignore_end,
+        )
+        for step in steps:
+            self._report(command.request_id, step)
+
+    def _report(self, request_id: int, step: "Step") -> None:
+        from engine import generate as g
+
+        match step:
+            case g.PrefillProgress(done, total):
+                self._progress(request_id, "Reading the prompt", done, total)
+            case g.PrefillEnd(prompt_tokens, cached, speed):
+                self._send(
+                    messages.Prefilled(
+                        request_id=request_id,
+                        prompt_tokens=prompt_tokens,
+                        cached_tokens=cached,
+                        prefill_tokens_per_s=speed,
+                    )
+                )
+            case g.Text(text, count, ttft, speed, used):
+                self._send(
+                    messages.Chunk(
+                        request_id=request_id,
+                        text=text,
+                        completion_tokens=count,
+                        ttft_s=ttft,
+                        decode_tokens_per_s=speed,
+                        context_used=used,
+                    )
+                )
+            case g.End(text, reason, metrics):
+                self._send(
+                    messages.Done(
+                        request_id=request_id, text=text, finish_reason=reason, metrics=metrics
+                    )
+                )
+
+    def _score(self, command: Score) -> None:
+        from engine.quality import perplexity
+
+        loaded = self._model()
+        ids = loaded.tokenizer.encode(command.text)[: command.max_tokens]
+
+        def on_progress(done: int, total: int) -> None:
+            self._check_stop(command.request_id)
+            self._progress(command.request_id, "Scoring", done, total)
+
+        result = perplexity(loaded.model, ids, command.context_length, on_progress)
+        self._send(
+            messages.Scored(
+                request_id=command.request_id,
+                perplexity=result.perplexity,
+                nats_per_token=result.nats_per_token,
+                tokens=result.tokens,
+            )
+        )
+
+
+def _versions() -> dict[str, str]:
+    names = ("tern-chat", "torch", "transformers", "intel-extension-for-pytorch")
+    found = {}
+    for name in names:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def main() -> int:
+    """Serve on stdin and stdout.
+
+    The protocol takes a copy of fd 1, and fd 1 becomes stderr, so that a library's print lands
+    in the log and cannot corrupt the stream.
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    events = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    Worker(sys.stdin.buffer, events).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
