@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from engine.kv_cache import KVCache
 from engine.model_config import Llama3Scaling, ModelConfig
@@ -22,6 +22,10 @@ _LOGITS_BLOCK = 64  # rows of logits computed at a time when scoring: bounds mem
 
 class Linear(Protocol):
     """y = x W^T + b. x: [tokens, in_features] -> [tokens, out_features], in x's dtype."""
+
+    @property
+    def weight_dtype(self) -> str:
+        """What its weights are: "bf16", "int8", "int4"; "fp32" only while calibrating."""
 
     @property
     def nbytes(self) -> int:
@@ -79,7 +83,8 @@ class Rope:
         window = slice(start, start + x.shape[1])
         half = x.shape[-1] // 2
         turned = torch.cat((-x[..., half:], x[..., :half]), dim=-1)
-        return x * self._cos[window] + turned * self._sin[window]
+        rotated: Tensor = x * self._cos[window] + turned * self._sin[window]
+        return rotated
 
 
 def _llama3_frequencies(frequencies: Tensor, scaling: Llama3Scaling) -> Tensor:
@@ -110,7 +115,7 @@ def attend(q: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     if tokens == 1:
         # The heads of a group are queries on the same keys: no copy of the cache, no mask.
         grouped = q.reshape(1, kv_heads, heads // kv_heads, head_dim)
-        out = F.scaled_dot_product_attention(grouped, keys[None], values[None])
+        out = functional.scaled_dot_product_attention(grouped, keys[None], values[None])
         return out.reshape(heads, 1, head_dim)
     # kv heads as the batch and the group as heads, with keys repeated by stride 0.
     grouped = q.reshape(kv_heads, heads // kv_heads, tokens, head_dim)
@@ -118,7 +123,7 @@ def attend(q: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     mask = None
     if tokens < context:
         mask = torch.ones(tokens, context, dtype=torch.bool).tril(context - tokens)
-    out = F.scaled_dot_product_attention(
+    out = functional.scaled_dot_product_attention(
         grouped,
         keys[:, None].expand(shape),
         values[:, None].expand(shape),
@@ -190,7 +195,7 @@ class Decoder:
 
     def _hidden(self, ids: Sequence[int]) -> Tensor:
         start = len(self._cache)
-        hidden = F.embedding(torch.tensor(ids), self._embedding).to(self._dtype)
+        hidden = functional.embedding(torch.tensor(ids), self._embedding).to(self._dtype)
         for number, layer in enumerate(self.layers):
             hidden = self.run_layer(layer, number, hidden, start)
         return hidden
@@ -204,7 +209,7 @@ class Decoder:
         x = rms_norm(hidden, norms["input_layernorm"], eps)
         hidden = hidden + self._attention(layer, number, x, start)
         x = rms_norm(hidden, norms["post_attention_layernorm"], eps)
-        gated = F.silu(linears["mlp.gate_proj"](x)) * linears["mlp.up_proj"](x)
+        gated = functional.silu(linears["mlp.gate_proj"](x)) * linears["mlp.up_proj"](x)
         return hidden + linears["mlp.down_proj"](gated)
 
     def _attention(self, layer: DecoderLayer, number: int, x: Tensor, start: int) -> Tensor:

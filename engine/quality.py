@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from engine.errors import TextTooShort
 from engine.model import LanguageModel
@@ -54,6 +54,6 @@ def _nats(model: LanguageModel, ids: Sequence[int]) -> float:
     total, start = 0.0, 0
     for logits in model.all_logits(ids):
         expected = targets[start : start + len(logits)]
-        total += float(F.cross_entropy(logits[: len(expected)], expected, reduction="sum"))
+        total += float(functional.cross_entropy(logits[: len(expected)], expected, reduction="sum"))
         start += len(logits)
     return total

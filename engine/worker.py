@@ -6,7 +6,6 @@ memory figures twice a second. When stdin ends, the front-end is gone, and so is
 """
 
 import contextlib
-import io
 import logging
 import os
 import queue
@@ -14,7 +13,7 @@ import sys
 import threading
 import time
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -33,7 +32,7 @@ _log = logging.getLogger("engine.worker")
 class Worker:
     """Executes commands one after another; holds the loaded model and the stop flags."""
 
-    def __init__(self, commands: io.BufferedIOBase, events: io.BufferedIOBase) -> None:
+    def __init__(self, commands: BinaryIO, events: BinaryIO) -> None:
         self._commands = commands
         self._events = events
         self._send_lock = threading.Lock()
@@ -162,9 +161,9 @@ class Worker:
                 title=local.title,
                 is_demo=local.is_demo,
                 precision=loaded.precision,
-                kernel=loaded.kernel,
+                kernel=loaded.choice.kernel,
                 isa=cpu.isa.name,
-                why=loaded.why,
+                why=loaded.choice.why,
                 threads=cpu.threads,
                 context_length=loaded.model.context_length,
                 parameters=loaded.config.parameters,

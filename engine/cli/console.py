@@ -7,13 +7,20 @@ from typing import TextIO
 
 import msgspec
 
-from engine.messages import Loaded, Memory, Metrics, Progress
+from engine.messages import Done, Loaded, Memory, Progress
 
 # Text of a model can hold escape sequences that move the cursor, rename the window or fill the
 # clipboard. Without C0 (but \n and \t), DEL and C1 none of them starts.
 _CONTROLS = dict.fromkeys(
     code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
 )
+
+# How an answer ended, where the reader may take it for whole.
+_ENDINGS = {
+    "stopped": ("stopped",),
+    "length": ("cut off at the most tokens allowed",),
+    "context": ("cut off, the context is full",),
+}
 
 
 def printable(text: str) -> str:
@@ -66,8 +73,9 @@ def size(count: float) -> str:
 
 
 def rate(per_second: float) -> str:
-    """Return tokens a second with the digits that mean something: "7.42", "113"."""
-    return f"{per_second:.2f}" if per_second < 10 else f"{per_second:.1f}".removesuffix(".0")
+    """Return tokens a second with the digits that mean something: "7.42", "42.4", "113"."""
+    digits = 2 if per_second < 10 else 1 if per_second < 100 else 0
+    return f"{per_second:.{digits}f}"
 
 
 def describe(loaded: Loaded) -> str:
@@ -79,8 +87,9 @@ def describe(loaded: Loaded) -> str:
     )
 
 
-def figures(loaded: Loaded, metrics: Metrics, memory: Memory | None) -> str:
+def figures(loaded: Loaded, done: Done, memory: Memory | None) -> str:
     """Return the figures of one reply as one line."""
+    metrics = done.metrics
     now = f"{size(memory.rss_bytes)} now, " if memory else ""
     reused = f" ({metrics.cached_tokens} reused)" if metrics.cached_tokens else ""
     return " · ".join(
@@ -93,6 +102,7 @@ def figures(loaded: Loaded, metrics: Metrics, memory: Memory | None) -> str:
             f"memory {now}{size(metrics.peak_rss_bytes)} peak",
             f"context {metrics.context_used:,}/{metrics.context_length:,}",
             f"{loaded.precision}, {loaded.kernel}, {loaded.isa}",
+            *_ENDINGS.get(done.finish_reason, ()),
         )
     )
 

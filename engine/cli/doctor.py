@@ -31,8 +31,9 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     yield "threads", f"{report.threads} on cores {_ranges(report.cores)}{limit}"
     available, total = console.size(report.memory_available), console.size(report.memory_total)
     yield "memory", f"{available} of {total} available"
-    found = str(report.openmp_library or "intel-openmp is not installed: torch's own is used")
-    yield "OpenMP library", found
+    library = report.openmp_library
+    absent = "torch's own, as intel-openmp is not installed"
+    yield "OpenMP library", f"{library}, preloaded in the engine" if library else absent
     yield "", ""
     for advice in report.kernels:
         yield f"{advice.precision}", f"{advice.kernel} kernels: {advice.why}"

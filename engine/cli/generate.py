@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
             return 0
         if not done.text.endswith("\n"):
             print(flush=True)
-        console.note(console.figures(loaded, done.metrics, session.memory))
+        console.note(console.figures(loaded, done, session.memory))
     return 0
 
 

@@ -60,11 +60,8 @@ def guarded(command: Callable[[], int], debug: bool = False) -> int:
         # The reader (`head`) has what it wants. What is still buffered must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except TernError as failure:
+    except (TernError, Explained) as failure:
         console.error(failure.said, failure.advice)
-        return failure.exit_code
-    except Explained as failure:
-        console.error(failure.sentence, failure.way_out)
         return failure.exit_code
     except Exception as bug:
         if debug:

@@ -47,12 +47,12 @@ def default_client() -> EngineClient:
 
 
 class Explained(Exception):
-    """A failure with its sentence, its way out and the exit code that goes with it."""
+    """A failure in words, as TernError has them, where the words come from elsewhere."""
 
-    def __init__(self, sentence: str, way_out: str, exit_code: int = 3) -> None:
-        super().__init__(f"{sentence} {way_out}")
-        self.sentence = sentence
-        self.way_out = way_out
+    def __init__(self, said: str, advice: str, exit_code: int = 3) -> None:
+        super().__init__(f"{said} {advice}")
+        self.said = said
+        self.advice = advice
         self.exit_code = exit_code
 
 
@@ -180,9 +180,16 @@ class Session:
                 self._progress.show(event)
             elif isinstance(event, Failed):
                 self._progress.clear()
-                raise _explained(event)
+                raise self._explained(event)
             else:
                 yield event
+
+    def _explained(self, failure: Failed) -> BaseException:
+        if failure.kind == "Stopped":
+            return KeyboardInterrupt()
+        log = f" Log: {self._client.log_file}" if failure.kind == "Bug" else ""
+        exit_code = _EXIT_CODES.get(failure.kind, 3)
+        return Explained(failure.sentence, f"{failure.way_out}{log}", exit_code)
 
     def _next(self) -> AnyEvent | _Interrupt:
         """Wait for the next event. Raises EngineDied at the end of the process, and ever after."""
@@ -220,8 +227,3 @@ class Session:
         finally:
             signal.signal(signal.SIGINT, before or signal.default_int_handler)
 
-
-def _explained(failure: Failed) -> BaseException:
-    if failure.kind == "Stopped":
-        return KeyboardInterrupt()
-    return Explained(failure.sentence, failure.way_out, _EXIT_CODES.get(failure.kind, 3))

@@ -8,8 +8,8 @@ dispatches to; `layout` names it.
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from engine.hardware import Cpu
 from engine.messages import Precision
@@ -24,7 +24,7 @@ _INNER_TILES = 1
 class Bf16Linear:
     """bf16 weights and activations, accumulated in float32 by oneDNN."""
 
-    weight_dtype = "bf16"
+    weight_dtype: str = "bf16"
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight.to(torch.bfloat16)
@@ -37,7 +37,7 @@ class Bf16Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return x W^T + b. x: [tokens, in]."""
-        return F.linear(x, self._weight, self._bias)
+        return functional.linear(x, self._weight, self._bias)
 
 
 class Int8Linear:
@@ -46,7 +46,7 @@ class Int8Linear:
     Without VNNI, FBGEMM adds products into saturating 16 bits; 7-bit activations keep clear of it.
     """
 
-    weight_dtype = "int8"
+    weight_dtype: str = "int8"
 
     def __init__(self, packed: Mapping[str, Tensor], bias: Tensor | None, seven_bits: bool) -> None:
         codes, scales = packed["codes"], packed["scales"]
@@ -77,7 +77,7 @@ class Int8Linear:
 class Int4Linear:
     """Weight-only int4 in groups, bf16 activations (torch's `_weight_int4pack_mm_for_cpu`)."""
 
-    weight_dtype = "int4"
+    weight_dtype: str = "int4"
 
     def __init__(self, packed: Mapping[str, Tensor], bias: Tensor | None) -> None:
         self._codes, self._scales = packed["codes"], packed["scales"]
@@ -108,7 +108,7 @@ class Int4Linear:
 class Int8WeightOnlyLinear:
     """int8 weights per output channel, bf16 activations: the head of an int4 model."""
 
-    weight_dtype = "int8"
+    weight_dtype: str = "int8"
 
     def __init__(self, packed: Mapping[str, Tensor]) -> None:
         self._codes, self._scales = packed["codes"], packed["scales"].to(torch.bfloat16)
@@ -148,7 +148,7 @@ def linear(
 def head(
     precision: Precision, packed: Mapping[str, Tensor], cpu: Cpu
 ) -> Int8Linear | Int8WeightOnlyLinear:
-    """Return the output head of a quantised `precision`: int8 in either, as it decides the token."""
+    """Return the output head of a quantised `precision`, int8 in either: it decides the token."""
     if precision is Precision.INT8:
         return Int8Linear(packed, None, seven_bits=not cpu.has_vnni)
     return Int8WeightOnlyLinear(packed)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from engine.model import Decoder, DecoderLayer
 from engine.model_config import ModelConfig
@@ -45,20 +45,24 @@ class ObservedLinear:
         self.peak = torch.maximum(self.peak, x.abs().amax(0))
         self._square_sum += x.square().sum(0)
         self._rows += x.shape[0]
-        return F.linear(x, self.weight, self.bias)
+        return functional.linear(x, self.weight, self.bias)
 
 
 class Calibration:
     """The calibration sequences on their way through the layers."""
 
-    def __init__(self, config: ModelConfig, embedding: Tensor, sequences: Sequence[list[int]]):
+    def __init__(
+        self, config: ModelConfig, embedding: Tensor, sequences: Sequence[list[int]]
+    ) -> None:
         longest = max(map(len, sequences))
         one_layer = replace(config, layers=1)
         unused = ObservedLinear(torch.zeros(1, 1), None)
         self._runner = Decoder(
             one_layer, embedding, [], torch.ones(1), unused, longest, torch.float32, torch.float32
         )
-        self.hidden = [F.embedding(torch.tensor(ids), embedding).float() for ids in sequences]
+        self.hidden = [
+            functional.embedding(torch.tensor(ids), embedding).float() for ids in sequences
+        ]
 
     def run(self, norms: Mapping[str, Tensor], linears: Mapping[str, ObservedLinear]) -> None:
         """Take every sequence through one layer; its linears observe."""

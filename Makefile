@@ -1,0 +1,31 @@
+# `make run` and `make test` do everything on a fresh machine with python3 (3.11-3.13) and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.PHONY: run test lint test-slow screenshots clean
+
+run: $(READY)
+	$(BIN)/tern
+
+test: $(READY) lint
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m "not slow"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-slow: $(READY)
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m slow
+
+screenshots: $(READY)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots.py
+
+$(READY): pyproject.toml packaging/install.py
+	$(PYTHON) packaging/install.py $(VENV)
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

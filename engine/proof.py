@@ -1,0 +1,41 @@
+"""What a decoder really holds, counted from its linears and not from what was asked for."""
+
+from collections import Counter
+
+from engine.errors import NothingQuantised
+from engine.messages import Kernel, Precision, Proof
+from engine.model import Decoder
+
+_METHODS = {
+    (Precision.BF16, Kernel.NATIVE): "bf16 weights as published",
+    (Precision.BF16, Kernel.IPEX): "bf16 weights, prepacked by IPEX",
+    (Precision.INT8, Kernel.NATIVE): "SmoothQuant: weights per channel, activations as they come",
+    (Precision.INT4, Kernel.NATIVE): "weight-only, groups of 32, ranges weighted by calibration",
+    (Precision.INT4, Kernel.IPEX): "IPEX weight-only, groups of 32, rounded to nearest",
+}
+_EMBEDDING = ("embedding", 1, "a table look-up, no multiplication")
+_GROUP_SIZE = "its input is no multiple of the group size"
+
+
+def prove(decoder: Decoder, precision: Precision, kernel: Kernel) -> Proof:
+    """Return the count. Raises NothingQuantised where nothing is of `precision`."""
+    kinds = Counter(
+        linear.weight_dtype for layer in decoder.layers for linear in layer.linears.values()
+    )
+    kinds[decoder.head.weight_dtype] += 1
+    floats = kinds["bf16"]
+    if not kinds[precision]:
+        raise NothingQuantised(layers=floats, precision=precision)
+    left: tuple[tuple[str, int, str], ...] = ()
+    if precision is not Precision.BF16:
+        norms = sum(len(layer.norms) for layer in decoder.layers) + 1
+        left = (_EMBEDDING, ("norm", norms, "a handful of weights each"))
+        left += (("linear", floats, _GROUP_SIZE),) if floats else ()
+    return Proof(
+        quantised_layers=kinds.total() - floats,
+        float_layers=floats,
+        weight_dtype=str(precision),
+        activation_dtype="int8" if precision is Precision.INT8 else "bf16",
+        method=_METHODS[precision, kernel],
+        left_in_float=left,
+    )
