@@ -94,7 +94,8 @@ def _llama3_frequencies(frequencies: Tensor, scaling: Llama3Scaling) -> Tensor:
         scaling.high_freq_factor - scaling.low_freq_factor
     )
     blend = blend.clamp(0, 1)
-    return (1 - blend) * frequencies / scaling.factor + blend * frequencies
+    blended: Tensor = (1 - blend) * frequencies / scaling.factor + blend * frequencies
+    return blended
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:

@@ -4,6 +4,7 @@ The template is Jinja from a stranger; transformers renders it in a sandbox that
 anything but the messages.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ class ChatTokenizer:
         except Exception as error:  # the library raises all kinds for a damaged file
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise DamagedFile(file=folder / "tokenizer.json", reason=reason) from error
+        # Only a warning of the library's hangs on it; the context is checked where it is used.
+        tokenizer.model_max_length = sys.maxsize
         return cls(tokenizer, _end_ids(folder, tokenizer), folder.name)
 
     def encode(self, text: str) -> list[int]:

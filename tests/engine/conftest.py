@@ -1,0 +1,43 @@
+"""Models and loading for the engine's tests."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.hardware import read_cpu
+from engine.loader import LoadedModel, LoadRequest, load
+from engine.messages import KernelChoice, Precision
+from engine.models import demo_model
+from engine.paths import Paths
+
+
+def load_folder(
+    folder: Path,
+    precision: Precision = Precision.BF16,
+    kernel: KernelChoice = "native",
+    context_length: int | None = None,
+) -> LoadedModel:
+    """Load a model as the worker does, without listening to its progress."""
+    request = LoadRequest(folder, precision, kernel, context_length, Paths.default(), read_cpu())
+    return load(request, lambda stage, done, total: None)
+
+
+@pytest.fixture(autouse=True)
+def _as_in_the_worker() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="session")
+def demo() -> Callable[[Precision], LoadedModel]:
+    """The demo model on the native kernels, each precision loaded once."""
+    loaded: dict[Precision, LoadedModel] = {}
+
+    def get(precision: Precision) -> LoadedModel:
+        if precision not in loaded:
+            loaded[precision] = load_folder(demo_model().folder, precision)
+        return loaded[precision]
+
+    return get

@@ -1,0 +1,98 @@
+"""Tern's decoder against transformers' own modelling code, on the same weights."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from engine.generate import End, generate
+from engine.hardware import Isa, read_cpu
+from engine.kernels.base import ipex_installed
+from engine.messages import ChatMessage, KernelChoice, Precision, SamplingSettings
+from engine.models import demo_model
+from tests.engine.conftest import load_folder
+from tests.engine.random_models import FAMILIES, save_random_model
+
+PROMPT = list(range(20, 60))
+NEW_TOKENS = 24
+
+
+def greedy_by_transformers(folder: Path, prompt: list[int]) -> list[int]:
+    model = AutoModelForCausalLM.from_pretrained(folder, torch_dtype=torch.bfloat16)
+    ids = model.generate(
+        torch.tensor([prompt]),
+        do_sample=False,
+        max_new_tokens=NEW_TOKENS,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
+    return ids[0, len(prompt) :].tolist()
+
+
+def greedy_by_tern(folder: Path, prompt: list[int]) -> list[int]:
+    model = load_folder(folder).model
+    ids, logits = [], model.extend(prompt)
+    for _ in range(NEW_TOKENS):
+        ids.append(int(logits.argmax()))
+        logits = model.extend(ids[-1:])
+    return ids
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_greedy_bf16_gives_the_same_tokens(family: str, tmp_path: Path) -> None:
+    folder = save_random_model(tmp_path / family, family)
+    assert greedy_by_tern(folder, PROMPT) == greedy_by_transformers(folder, PROMPT)
+
+
+def test_greedy_bf16_gives_the_same_tokens_on_the_demo_model() -> None:
+    folder = demo_model().folder
+    loaded = load_folder(folder)
+    prompt = loaded.tokenizer.encode_chat([ChatMessage("user", "Tell me a story about a fox.")])
+    assert greedy_by_tern(folder, prompt) == greedy_by_transformers(folder, prompt)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT4])
+def test_quantised_logits_stay_near_the_float_ones(
+    family: str, precision: Precision, tmp_path: Path
+) -> None:
+    folder = save_random_model(tmp_path / family, family, initializer_range=0.05)
+    exact = load_folder(folder).model.extend(PROMPT)
+    rounded = load_folder(folder, precision).model.extend(PROMPT)
+    error = (rounded - exact).norm() / exact.norm()
+    # A layer that is scaled, ordered or biased wrongly errs by about 1.
+    assert error < (0.1 if precision is Precision.INT8 else 0.25)
+
+
+@pytest.mark.skipif(
+    not ipex_installed() or read_cpu().isa < Isa.AVX512_FP16,
+    reason="IPEX's kernels need AVX512_FP16",
+)
+@pytest.mark.parametrize("precision", [Precision.BF16, Precision.INT4])
+@pytest.mark.parametrize("family", ["llama-untied", "qwen2"])
+def test_ipex_logits_agree_with_the_native_ones(
+    family: str, precision: Precision, tmp_path: Path
+) -> None:
+    folder = save_random_model(tmp_path / family, family, initializer_range=0.05)
+    exact = load_folder(folder, Precision.BF16).model.extend(PROMPT)
+    kernel: KernelChoice = "ipex"
+    loaded = load_folder(folder, precision, kernel)
+    error = (loaded.model.extend(PROMPT) - exact).norm() / exact.norm()
+    assert error < (0.02 if precision is Precision.BF16 else 0.25)
+    linears = 2 * 7 + 1
+    quantised = 0 if precision is Precision.BF16 else linears
+    assert loaded.proof.quantised_layers == quantised
+    assert loaded.proof.float_layers == linears - quantised
+
+
+def test_generate_streams_what_transformers_writes() -> None:
+    folder = demo_model().folder
+    loaded = load_folder(folder)
+    prompt = loaded.tokenizer.encode_chat([ChatMessage("user", "What is 3 plus 4?")])
+    settings = SamplingSettings(temperature=0, max_new_tokens=NEW_TOKENS)
+    *_, end = generate(loaded.model, loaded.tokenizer, prompt, settings, lambda: False)
+    expected = greedy_by_transformers(folder, prompt)
+    stop = next((i for i, t in enumerate(expected) if t in loaded.tokenizer.end_ids), None)
+    assert isinstance(end, End)
+    assert end.text == loaded.tokenizer.decode(expected[:stop])
