@@ -15,28 +15,18 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 class Checkpoint:
-    """The tensors of one model, read by name; each stays mapped to its file until it is changed."""
+    """The tensors of one model, read by name, each mapped to its file for as long as it lives."""
 
     def __init__(self, folder: Path) -> None:
         """Open the files' headers. Raises NotAModel, PickleOnly or DamagedFile."""
         self.folder = folder
         self._files: dict[str, Path] = {}
-        self._handles: dict[Path, safe_open] = {}
-        for file in _weight_files(folder):
-            try:
-                handle = safe_open(str(file), framework="pt", device="cpu")
-            except (SafetensorError, OSError, ValueError) as error:
-                raise DamagedFile(file=file, reason=_plain(error)) from error
-            self._handles[file] = handle
-            self._files.update(dict.fromkeys(handle.keys(), file))
+        self.files = _weight_files(folder)
+        for file in self.files:
+            self._files.update(dict.fromkeys(_open(file).keys(), file))
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
-
-    @property
-    def files(self) -> list[Path]:
-        """The weight files, in order."""
-        return list(self._handles)
 
     def tensor(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
         """Return the tensor `name`, mapped.
@@ -46,8 +36,11 @@ class Checkpoint:
         file = self._files.get(name)
         if file is None:
             raise DamagedFile(file=self.folder, reason=f"it has no weights named {name}")
+        # Opened anew each time: a handle that lived on would keep all the pages that were read
+        # mapped, and a quantised model would need the memory of the float one beside its own.
+        handle = _open(file)
         try:
-            tensor: torch.Tensor = self._handles[file].get_tensor(name)
+            tensor: torch.Tensor = handle.get_tensor(name)
         except (SafetensorError, OSError, RuntimeError) as error:
             raise DamagedFile(file=file, reason=_plain(error)) from error
         if tuple(tensor.shape) != shape:
@@ -92,6 +85,13 @@ def _indexed_files(folder: Path, index: Path) -> list[Path]:
         if not (folder / name).is_file():
             raise DamagedFile(file=folder / name, reason="it is missing")
     return [folder / name for name in sorted(names)]
+
+
+def _open(file: Path) -> safe_open:
+    try:
+        return safe_open(str(file), framework="pt", device="cpu")
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DamagedFile(file=file, reason=_plain(error)) from error
 
 
 def _plain(error: Exception) -> str:

@@ -45,6 +45,7 @@ _PACKAGES = {
 class KernelAdvice:
     """The kernels of one precision: what "auto" takes and why, what "ipex" would say.
 
+    For a large model: one of fewer parameters than IPEX_WORTHWHILE runs natively.
     `ipex_problem` is empty where IPEX can serve the precision.
     """
 

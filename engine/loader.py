@@ -120,7 +120,7 @@ def _float_decoder(
 
     def layer(number: int) -> DecoderLayer:
         on_progress("Reading weights", number, config.layers)
-        norms = {name: norm.bfloat16() for name, norm in source.norms(number).items()}
+        norms = _copies(source.norms(number), torch.bfloat16)
         linears = {name: make(*source.linear(number, name)) for name in config.linear_shapes()}
         return DecoderLayer(norms, linears)
 
@@ -128,7 +128,7 @@ def _float_decoder(
         config,
         source.embedding().bfloat16(),
         [layer(number) for number in range(config.layers)],
-        source.final_norm().bfloat16(),
+        source.final_norm().to(torch.bfloat16, copy=True),
         head,
         context,
         torch.bfloat16,
@@ -176,7 +176,7 @@ def _packed_decoder(
     def layer(number: int) -> DecoderLayer:
         on_progress("Reading packed weights", number, config.layers)
         tensors = packing.read_packed(packing.layer_file(folder, number))
-        norms = {name: norm.to(dtype) for name, norm in _under("norms.", tensors).items()}
+        norms = _copies(_under("norms.", tensors), dtype)
         return DecoderLayer(norms, {name: linear(tensors, name) for name in config.linear_shapes()})
 
     last = packing.read_packed(packing.head_file(folder))
@@ -184,11 +184,16 @@ def _packed_decoder(
         config,
         source.embedding(),
         [layer(number) for number in range(config.layers)],
-        last["norm"].to(dtype),
+        last["norm"].to(dtype, copy=True),
         native.head(precision, _under("head.", last), cpu),
         context,
         dtype,
     )
+
+
+def _copies(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return copies in `dtype`: a small tensor left mapped would keep its whole file mapped."""
+    return {name: tensor.to(dtype, copy=True) for name, tensor in tensors.items()}
 
 
 def _under(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,7 +7,6 @@ but the standard library.
 
 import subprocess
 import sys
-import tomllib
 import venv
 from pathlib import Path
 
@@ -37,6 +36,8 @@ def main() -> int:
 
 def torch_pin() -> str:
     """Return the requirement of torch in pyproject.toml, where all pins stand."""
+    import tomllib  # not in Pythons that main() turns away with a sentence
+
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins: list[str] = project["dependencies"]
     return next(pin for pin in pins if pin.startswith("torch=="))

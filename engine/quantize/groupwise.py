@@ -13,7 +13,7 @@ _LEVELS = 15
 _MIDDLE = 8
 # Fractions of a group's range to try: clipping the ends often costs less than it gains.
 _SHRINK = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
-_ROWS_AT_A_TIME = 2048
+_BLOCK = 2**17  # weights at a time: what is worked on then stays in the cache
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def quantise_int4(weight: Tensor, importance: Tensor | None = None) -> Groupwise
     weights = torch.ones(columns) if importance is None else importance.float()
     # A channel that calibration never excited still deserves to be kept near its value.
     weights = (weights + 1e-3 * weights.mean()).view(1, -1, GROUP_SIZE)
-    parts = [_quantise_rows(rows.float(), weights) for rows in weight.split(_ROWS_AT_A_TIME)]
+    parts = [_quantise_rows(rows.float(), weights) for rows in weight.split(max(1, _BLOCK // columns))]
     return GroupwiseInt4(
         *(torch.cat(tensors) for tensors in zip(*parts, strict=True)),
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 ALPHA = 0.5  # how much of the outliers' range moves into the weights; the paper's own default
 _INT8_MAX = 127
-_ROWS_AT_A_TIME = 8192
+_BLOCK = 2**18  # weights at a time: what is worked on then stays in the cache
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ def smoothing_factors(
 
 def quantise_int8(weight: Tensor, factors: Tensor | None = None) -> ChannelwiseInt8:
     """Return `weight` [out, in], its columns multiplied by `factors` [in], rounded to int8."""
-    parts = [_quantise_rows(rows.float(), factors) for rows in weight.split(_ROWS_AT_A_TIME)]
+    rows_at_a_time = max(1, _BLOCK // weight.shape[1])
+    parts = [_quantise_rows(rows.float(), factors) for rows in weight.split(rows_at_a_time)]
     codes, scales = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     return ChannelwiseInt8(codes, scales)
 

@@ -54,7 +54,7 @@ FAMILIES: dict[str, tuple[type, type, dict[str, Any]]] = {
 
 
 def save_random_model(folder: Path, family: str, **changes: Any) -> Path:
-    """Save a random model of `family`, in bf16, with the demo model's tokenizer; return `folder`."""
+    """Save a random model of `family` in bf16, with the demo model's tokenizer."""
     config_class, model_class, own = FAMILIES[family]
     demo = demo_model().folder
     vocabulary = config_class.from_pretrained(demo).vocab_size
