@@ -81,8 +81,8 @@ class NotEnoughMemory(TernError):
 
 
 class PromptTooLong(TernError):
-    sentence = "The conversation has {tokens:,} tokens, and this model's context holds {context:,}."
-    way_out = "Shorten the message or start a new chat; nothing was lost."
+    sentence = "The prompt has {tokens:,} tokens, and the context holds {context:,}."
+    way_out = "Shorten it, start a new chat or load the model with a longer context."
 
 
 class EmptyPrompt(TernError):
@@ -102,7 +102,7 @@ class BadChatTemplate(TernError):
 
 class BadSetting(TernError):
     sentence = "{name} cannot be {value}: it must be {allowed}."
-    way_out = "Change it and try again."
+    way_out = "Give a value in that range; nothing was generated."
     exit_code = 2
 
 

@@ -228,12 +228,16 @@ class Done(Event, frozen=True):
 
 
 class Scored(Event, frozen=True):
-    """Perplexity of the scored text: exp(nats_per_token) over `tokens` predicted tokens."""
+    """Perplexity of the scored text: exp(nats_per_token) over `tokens` predicted tokens.
+
+    `window` is the context that was really used, in tokens: never more than the model's own.
+    """
 
     request_id: int
     perplexity: float
     nats_per_token: float
     tokens: int
+    window: int
 
 
 class Failed(Event, frozen=True):

@@ -15,11 +15,12 @@ DEFAULT_WINDOW = 512
 
 @dataclass(frozen=True)
 class Perplexity:
-    """exp(nats_per_token), over `tokens` predicted tokens."""
+    """exp(nats_per_token), over `tokens` predicted tokens, in windows of `window`."""
 
     perplexity: float
     nats_per_token: float
     tokens: int
+    window: int
 
 
 def perplexity(
@@ -29,6 +30,8 @@ def perplexity(
     on_progress: Callable[[int, int], None],
 ) -> Perplexity:
     """Return the perplexity of token ids, in windows of `window` tokens that do not overlap.
+
+    None takes 512; the model's own context bounds it.
 
     The first token of each window is given, the others are predicted from those before them in
     the window. on_progress(done, total) is called before each; what it raises ends the work.
@@ -45,7 +48,7 @@ def perplexity(
         nats += _nats(model, part)
         tokens += len(part) - 1
     mean = nats / tokens
-    return Perplexity(math.exp(min(mean, 700.0)), mean, tokens)
+    return Perplexity(math.exp(min(mean, 700.0)), mean, tokens, length)
 
 
 def _nats(model: LanguageModel, ids: Sequence[int]) -> float:

@@ -253,6 +253,7 @@ class Worker:
                 perplexity=result.perplexity,
                 nats_per_token=result.nats_per_token,
                 tokens=result.tokens,
+                window=result.window,
             )
         )
 

@@ -33,7 +33,7 @@ def measure_apart(cpu: Cpu) -> Bandwidth | None:
     """Return what a child process measures on the cores the engine uses; None where it fails."""
     cores = ",".join(str(core) for core in cpu.cores[: cpu.threads])
     frozen = getattr(sys, "frozen", False)
-    program = [sys.executable] if frozen else [sys.executable, "-P", "-m", "engine.cli.main"]
+    program = [sys.executable] if frozen else [sys.executable, "-P", "-m", "engine"]
     try:
         child = subprocess.run(
             [*program, "read-bandwidth", "--cores", cores],

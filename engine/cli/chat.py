@@ -12,12 +12,12 @@ import msgspec
 
 from engine.cli import console
 from engine.cli.conversation import Conversation
-from engine.cli.generate import load_request, stream
+from engine.cli.generate import AnswerStream, load_request
 from engine.cli.inputs import as_text, sampling_from
 from engine.cli.lines import LineReader
 from engine.cli.session import ClientFactory, Explained, Session
 from engine.errors import BadSetting, EngineDied, TernError
-from engine.messages import Chunk, Generate, Load, Precision
+from engine.messages import Generate, Load, Precision
 from engine.models import DEMO_NOTICE, resolve
 
 _PRECISIONS = ", ".join(Precision)
@@ -49,7 +49,6 @@ class Chat:
         self._sampling = sampling_from(args)
         self._conversation = Conversation(args.system)
         self._session: Session | None = None
-        self._partial = ""
         self._commands: dict[str, Callable[[str], None]] = {
             "/help": lambda _: print(_HELP, file=sys.stderr),
             "/new": lambda _: self._new(),
@@ -120,25 +119,20 @@ class Chat:
     def _answer(self, question: str) -> None:
         """Stream the answer; keep what came of it, whatever ends it."""
         messages = self._conversation.ask(as_text("The message", question))
-        self._partial = ""
+        answer = AnswerStream()
         try:
             session = self._ready()
             request = Generate(request_id=0, messages=messages, sampling=self._sampling)
-            done = session.generate(request, self._show)
+            with answer:
+                done = session.generate(request, answer.show)
         except EngineDied as death:
             self.close()
             advice = f"{death.advice} The conversation is kept: go on, or /retry."
             raise Explained(death.said, advice) from death
         finally:
-            if self._partial and not self._partial.endswith("\n"):
-                print(flush=True)
-            self._conversation.answer(self._partial)
+            self._conversation.answer(answer.text)
         if session.loaded:
             console.note(console.figures(session.loaded, done, session.memory))
-
-    def _show(self, chunk: Chunk) -> None:
-        self._partial += chunk.text
-        stream(chunk)
 
     def _new(self) -> None:
         self._conversation.clear()

@@ -53,8 +53,11 @@ def error(sentence: str, way_out: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Write `value` to stdout as one line of ASCII, which every encoding carries unharmed."""
-    print(json.dumps(msgspec.to_builtins(value)), flush=True)
+    """Write `value` to stdout as one line of ASCII, which every encoding carries unharmed.
+
+    What JSON has no form for (a path) becomes its text.
+    """
+    print(json.dumps(msgspec.to_builtins(value, enc_hook=str)), flush=True)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 from engine.cli import console
 from engine.cli.session import ClientFactory
-from engine.doctor import Report, examine
+from engine.doctor import KernelAdvice, Report, examine
 from engine.hardware import read_cpu
+from engine.kernels.base import IPEX_WORTHWHILE
+from engine.messages import Kernel
 from engine.paths import Paths
 
 
@@ -36,7 +38,7 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     yield "OpenMP library", f"{library}, preloaded in the engine" if library else absent
     yield "", ""
     for advice in report.kernels:
-        yield f"{advice.precision}", f"{advice.kernel} kernels: {advice.why}"
+        yield f"{advice.precision}", f"{advice.kernel} kernels: {advice.why}{_exception(advice)}"
         asked = advice.ipex_problem or "IPEX can serve it"
         yield "  --kernel ipex", asked
     yield "", ""
@@ -49,6 +51,12 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     for model in report.models:
         missing = "" if model.size else " (no weights found)"
         yield "model", f"{model.name}, {console.size(model.size)}, {model.folder}{missing}"
+
+
+def _exception(advice: KernelAdvice) -> str:
+    if advice.kernel != Kernel.IPEX:
+        return ""
+    return f" (models under {IPEX_WORTHWHILE / 1e6:.0f} million parameters run natively)"
 
 
 def _flags(flags: dict[str, bool]) -> str:

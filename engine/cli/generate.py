@@ -31,19 +31,33 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
         loaded = session.load(load)
         if loaded.is_demo and console.is_terminal(sys.stderr):
             console.note(DEMO_NOTICE)
-        done = session.generate(request, _ignore if args.json else stream)
         if args.json:
+            done = session.generate(request, _ignore)
             console.print_json(reply(loaded, done, session.versions))
-            return 0
-        if not done.text.endswith("\n"):
-            print(flush=True)
-        console.note(console.figures(loaded, done, session.memory))
+        else:
+            with AnswerStream() as answer:
+                done = session.generate(request, answer.show)
+            console.note(console.figures(loaded, done, session.memory))
     return 0
 
 
-def stream(chunk: Chunk) -> None:
-    """Write a piece of the answer to stdout."""
-    print(console.printable(chunk.text), end="", flush=True)
+class AnswerStream:
+    """Writes an answer to stdout as it comes, and ends its last line whatever ends the answer."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def __enter__(self) -> "AnswerStream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.text and not self.text.endswith("\n"):
+            print(flush=True)
+
+    def show(self, chunk: Chunk) -> None:
+        """Write a piece of the answer."""
+        self.text += chunk.text
+        print(console.printable(chunk.text), end="", flush=True)
 
 
 def _ignore(_: Chunk) -> None:

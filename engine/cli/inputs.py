@@ -70,6 +70,10 @@ def sampling_from(args: argparse.Namespace) -> SamplingSettings:
 def request_from(args: argparse.Namespace) -> Generate:
     """Return what `tern generate` is to ask for. Its request_id is set when it is sent."""
     sampling = sampling_from(args)
+    if args.raw and (args.messages is not None or args.system is not None):
+        raise BadSetting(
+            name="--raw", value="combined with --messages or --system", allowed="used with --prompt"
+        )
     if args.messages is not None:
         conversation = _with_system(read_conversation(args.messages), args.system)
         return Generate(request_id=0, messages=conversation, sampling=sampling)

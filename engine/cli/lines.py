@@ -41,6 +41,8 @@ class LineReader:
 
     def _message(self) -> str:
         """Return a line, joined with the next where it ends with a backslash."""
+        if self.at_terminal:
+            print()  # an answer and its figures end here
         message = self._line("> ")
         while message.endswith("\\"):
             message = f"{message[:-1]}\n{self._line('  ')}"

@@ -71,7 +71,3 @@ def guarded(command: Callable[[], int], debug: bool = False) -> int:
             "Please report it." if debug else "To see where, run again with --debug.",
         )
         return 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

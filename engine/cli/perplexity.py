@@ -27,6 +27,7 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
                 "perplexity": scored.perplexity,
                 "nats_per_token": scored.nats_per_token,
                 "tokens": scored.tokens,
+                "window": scored.window,
                 "model": loaded.model,
                 "precision": loaded.precision,
                 "kernel": loaded.kernel,
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
         return 0
     print(
         f"perplexity {scored.perplexity:.4f} ({scored.nats_per_token:.4f} nats per token) "
-        f"over {scored.tokens:,} tokens"
+        f"over {scored.tokens:,} tokens, in windows of {scored.window}"
     )
     console.note(console.describe(loaded))
     return 0

@@ -226,4 +226,3 @@ class Session:
             yield
         finally:
             signal.signal(signal.SIGINT, before or signal.default_int_handler)
-

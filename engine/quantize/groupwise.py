@@ -46,7 +46,9 @@ def quantise_int4(weight: Tensor, importance: Tensor | None = None) -> Groupwise
     weights = torch.ones(columns) if importance is None else importance.float()
     # A channel that calibration never excited still deserves to be kept near its value.
     weights = (weights + 1e-3 * weights.mean()).view(1, -1, GROUP_SIZE)
-    parts = [_quantise_rows(rows.float(), weights) for rows in weight.split(max(1, _BLOCK // columns))]
+    parts = [
+        _quantise_rows(rows.float(), weights) for rows in weight.split(max(1, _BLOCK // columns))
+    ]
     return GroupwiseInt4(
         *(torch.cat(tensors) for tensors in zip(*parts, strict=True)),
     )
