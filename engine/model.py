@@ -113,23 +113,19 @@ def attend(q: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """
     heads, tokens, head_dim = q.shape
     kv_heads, context, _ = keys.shape
-    if tokens == 1:
-        # The heads of a group are queries on the same keys: no copy of the cache, no mask.
-        grouped = q.reshape(1, kv_heads, heads // kv_heads, head_dim)
-        out = functional.scaled_dot_product_attention(grouped, keys[None], values[None])
-        return out.reshape(heads, 1, head_dim)
-    # kv heads as the batch and the group as heads, with keys repeated by stride 0.
+    # kv heads as the batch and their group as heads, with keys repeated by stride 0: no copy of
+    # the cache, and the same sums in the same order as with copies.
     grouped = q.reshape(kv_heads, heads // kv_heads, tokens, head_dim)
     shape = (kv_heads, heads // kv_heads, context, head_dim)
     mask = None
-    if tokens < context:
+    if 1 < tokens < context:
         mask = torch.ones(tokens, context, dtype=torch.bool).tril(context - tokens)
     out = functional.scaled_dot_product_attention(
         grouped,
         keys[:, None].expand(shape),
         values[:, None].expand(shape),
         attn_mask=mask,
-        is_causal=mask is None,
+        is_causal=mask is None and tokens > 1,
     )
     return out.reshape(heads, tokens, head_dim)
 
