@@ -8,20 +8,32 @@ from dataclasses import dataclass
 from random import Random
 from zlib import crc32
 
-ANIMALS = (
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text."""
+    return tuple(text.split())
+
+
+ANIMALS = words(
     "fox bear owl rabbit cat dog mouse hedgehog squirrel duck turtle frog deer wolf lion tiger "
     "elephant monkey horse pony goat sheep cow pig hen goose swan robin crow raven eagle tern "
-    "seagull penguin seal whale dolphin fish crab snail bee ant spider butterfly beetle bat mole "
-    "badger beaver otter lizard snake camel giraffe zebra panda koala parrot pigeon donkey lamb "
-    "kitten puppy dragon robot unicorn giant wizard knight pirate princess prince king queen "
-    "farmer baker sailor teacher gardener ghost snowman train boat cloud star teapot lamp"
-).split()
-NAMES = (
-    "Ana Ben Mia Tom Lily Max Ella Sam Nora Leo Ruby Finn Clara Hugo Ivy Oscar Rosa Felix Zoe Paul "
-    "Luna Otto Maya Jack Emma Noah Lena Theo Alma Carl Nina Igor Tara Milo Olga Hans Vera Omar "
-    "Julia Pedro Sofia Ravi Aisha Kenji Yuki Amir Leila Marco Elena David Sarah Peter Anna John"
-).split()
-TRAITS = "small brave shy clever kind curious quiet cheerful gentle old young lazy proud".split()
+    "seagull penguin seal whale dolphin fish crab snail bee ant spider butterfly beetle bat "
+    "mole badger beaver otter lizard snake camel giraffe zebra panda koala parrot pigeon "
+    "donkey lamb kitten puppy dragon robot unicorn giant wizard knight pirate princess prince "
+    "king queen farmer baker sailor teacher gardener ghost snowman train boat cloud star "
+    "teapot lamp"
+)
+GIRLS = words(
+    "Ana Mia Lily Ella Nora Ruby Clara Ivy Rosa Zoe Luna Maya Emma Lena Alma Nina Tara Olga "
+    "Vera Julia Sofia Aisha Yuki Leila Elena Sarah Anna Maria Kate Alice"
+)
+BOYS = words(
+    "Ben Tom Max Sam Leo Finn Hugo Oscar Felix Paul Otto Jack Noah Theo Carl Milo Igor Hans "
+    "Omar Pedro Ravi Kenji Amir Marco David Peter John Bob Alex Luis"
+)
+SHE = {"hen", "cow", "princess", "queen"}
+HE = {"wizard", "knight", "prince", "king"}
+TRAITS = words("small brave shy clever kind curious quiet cheerful gentle old young lazy proud")
 PLACES = (
     "in a green forest", "by a wide river", "near the sea", "on a high mountain",
     "in a quiet village", "on a small island", "in a big city", "at the edge of a desert",
@@ -33,7 +45,7 @@ HOBBIES = (
     "paint pictures of the sea", "count the stars", "swim before breakfast", "climb tall trees",
     "read old books", "dance in the rain", "plant flowers", "listen to the wind",
 )  # fmt: skip
-OBJECTS = "key hat lamp ring map bell drum kite book coin scarf flute basket spoon".split()
+OBJECTS = words("key hat lamp ring map bell drum kite book coin scarf flute basket spoon")
 SPOTS = (
     "under the bed", "behind the door", "in the tall grass", "inside an old box",
     "beneath a bench", "on top of the roof", "between two rocks", "in a hollow tree",
@@ -53,9 +65,11 @@ PROBLEMS: tuple[tuple[str, ...], ...] = (
      "{F} heard {him} sigh and came to help.", "Together they searched all afternoon.",
      "At last they found the {o} {c}."),
     ("One night, a great storm came.", "The wind blew the roof off {N}'s house.",
-     "{N} ran outside and called for help.", "{F} brought wood and nails, and they worked until dawn.",
+     "{N} ran outside and called for help.",
+     "{F} brought wood and nails, and they worked until dawn.",
      "When the sun came up, the new roof was stronger than the old one."),
-    ("One morning, a tree fell across the path.", "{N} pushed and pulled, but the tree did not move.",
+    ("One morning, a tree fell across the path.",
+     "{N} pushed and pulled, but the tree did not move.",
      "Then {f} had an idea.", "They rolled the tree away with a long stick and a round stone.",
      "The path was free again, and everyone cheered."),
     ("One day, {N} walked too far and got lost in the fog.", "{He} could not see {his} own feet.",
@@ -68,7 +82,8 @@ PROBLEMS: tuple[tuple[str, ...], ...] = (
     ("One day, {N} found a strange {o} {a}.", "When {he} touched it, it began to glow.",
      "{N} was afraid and ran to {f}.", "\"Do not worry,\" said {f}, \"it only wants to go home.\"",
      "They carried the {o} to the top of a hill, and it flew up and became a star."),
-    ("One evening, {N} heard somebody crying {a}.", "It was a baby bird that had fallen from its nest.",
+    ("One evening, {N} heard somebody crying {a}.",
+     "It was a baby bird that had fallen from its nest.",
      "{N} could not reach the nest alone.", "{F} came, and {N} climbed on {f}'s back.",
      "Soon the little bird was safe and warm again."),
     ("{N} wanted to cross the water, but the bridge was broken.",
@@ -76,7 +91,8 @@ PROBLEMS: tuple[tuple[str, ...], ...] = (
      "Then the two of them built a raft from old doors.",
      "They crossed the water together before the sun went down."),
     ("{N} had one secret: {he} was afraid of the dark.",
-     "Every night {he} hid {a} and waited for the morning.", "One night, {f} sat down beside {him}.",
+     "Every night {he} hid {a} and waited for the morning.",
+     "One night, {f} sat down beside {him}.",
      "\"Look up,\" said {f}, and {N} saw a thousand stars.",
      "After that, {N} was never afraid of the dark again."),
     ("One day, a letter came for {N}.", "It said: \"Follow the {o} and you will find a treasure.\"",
@@ -85,7 +101,8 @@ PROBLEMS: tuple[tuple[str, ...], ...] = (
      "There was no gold inside, only seeds, and they planted a beautiful garden."),
     ("It was {N}'s birthday, but nobody seemed to remember.",
      "{N} sat {a} and felt a little sad.", "Then {he} heard a soft knock.",
-     "It was {f}, with a cake and a new {o}.", "All the others were hiding {b}, and they began to sing."),
+     "It was {f}, with a cake and a new {o}.",
+     "All the others were hiding {b}, and they began to sing."),
     ("{N} wanted to learn how to fly.", "{He} jumped from a rock and landed in the mud.",
      "{F} did not laugh.", "Instead, {f} helped {him} to build a kite as big as a house.",
      "On the first windy day, {N} flew over the hills and waved."),
@@ -133,10 +150,11 @@ class Story:
 def cast(rng: Random, held_out: bool, hero: str = "", friend: str = "", place: str = "") -> Story:
     """Draw a cast of the wanted split; what is given stays as it is."""
     while True:
-        index = rng.randrange(len(NAMES))
+        who = hero or rng.choice(ANIMALS)
+        she = who in SHE or (who not in HE and rng.random() < 0.5)
         story = Story(
-            hero or rng.choice(ANIMALS), NAMES[index], friend or rng.choice(ANIMALS),
-            place or rng.choice(PLACES), rng.choice(TRAITS), rng.choice(("he", "she")),
+            who, rng.choice(GIRLS if she else BOYS), friend or rng.choice(ANIMALS),
+            place or rng.choice(PLACES), rng.choice(TRAITS), "she" if she else "he",
         )  # fmt: skip
         fixed = hero and friend and place
         if story.hero != story.friend and (fixed or story.is_held_out() == held_out):
@@ -172,7 +190,7 @@ def episode(rng: Random, story: Story, problem: tuple[str, ...]) -> list[str]:
 
 
 def tell(rng: Random, story: Story, length: str = "normal") -> str:
-    """The whole story. `length` is short (5 sentences), normal (8 to 9) or long (20 or more)."""
+    """The whole story. `length` is short (6 sentences), normal (9) or long (21)."""
     count = 3 if length == "long" else 1
     problems = rng.sample(PROBLEMS, count)
     sentences = opening(rng, story)[: 1 if length == "short" else 2]
@@ -181,10 +199,7 @@ def tell(rng: Random, story: Story, length: str = "normal") -> str:
         if index:
             paragraphs.append(" ".join(sentences))
             sentences = [rng.choice(BRIDGES)]
-        steps = episode(rng, story, problem)
-        if length == "short":
-            steps = steps[:1] + steps[2:]
-        sentences += steps
+        sentences += episode(rng, story, problem)
     if length != "short":
         sentences.append(story.fill(rng.choice(ENDINGS), {}))
         sentences.append(rng.choice(MORALS))

@@ -1,0 +1,191 @@
+"""The quiet rows around the conversation: welcome, loading, the demo's notice, what went wrong.
+
+Each shows what it is given and says by a signal what was asked for.
+"""
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop import wording
+from desktop.state import Notice, State, WayOut
+from desktop.widgets import button, label, styled
+from engine.messages import Loaded, Progress
+
+EXAMPLES = (
+    "Tell me a story about a fox.",
+    "What is 3 plus 4?",
+    "What is int4?",
+    "Who are you?",
+)
+
+
+class Welcome(QWidget):
+    """What an empty conversation shows: a greeting and a few questions to begin with."""
+
+    example_chosen = Signal(str)
+
+    def __init__(self, icon: QIcon) -> None:
+        super().__init__()
+        self.examples: list[QPushButton] = []
+        picture = QLabel()
+        picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        picture.setPixmap(icon.pixmap(QSize(72, 72)))
+        title = label("What shall we talk about?", "title", wraps=True)
+        promise = label("Everything runs on this computer. Nothing leaves it.", "muted", wraps=True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 24, 24, 24)
+        column.setSpacing(10)
+        column.addStretch(2)
+        column.addWidget(picture)
+        for line in (title, promise):
+            line.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            column.addWidget(line)
+        column.addSpacing(14)
+        for text in EXAMPLES:
+            column.addWidget(self._example(text), 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(3)
+
+    def _example(self, text: str) -> QPushButton:
+        example = button(text, "example", spoken=f"Ask: {text}")
+        example.setMinimumWidth(280)
+        example.clicked.connect(lambda: self.example_chosen.emit(text))
+        self.examples.append(example)
+        return example
+
+
+class LoadingPanel(QFrame):
+    """How far loading is, and a way to cancel it."""
+
+    cancel_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        styled(self, "panel")
+        self.stage = label("Starting the engine…")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Loading")
+        self.bar.setFixedHeight(4)
+        self.cancel = button("Cancel", "quiet", spoken="Cancel loading")
+        self.cancel.clicked.connect(self._on_cancel)
+        row = QHBoxLayout()
+        row.addWidget(self.stage, 1)
+        row.addWidget(self.cancel)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 8, 20, 8)
+        column.addLayout(row)
+        column.addWidget(self.bar)
+        self.show_state(State.STARTING)
+
+    @Slot(object)
+    def show_state(self, state: State) -> None:
+        """Appear while the engine starts or loads."""
+        self.setVisible(state in (State.STARTING, State.LOADING))
+        self.cancel.setVisible(state is State.LOADING)
+        self.cancel.setEnabled(True)
+        self.bar.setRange(0, 0)
+        is_start = state is State.STARTING
+        self.stage.setText("Starting the engine…" if is_start else "Loading the model…")
+
+    @Slot(object)
+    def show_progress(self, step: Progress) -> None:
+        """Show a step of loading."""
+        self.stage.setText(wording.progress(step))
+        self.bar.setRange(0, max(0, step.total))
+        self.bar.setValue(step.done)
+
+    def _on_cancel(self) -> None:
+        self.cancel.setEnabled(False)
+        self.stage.setText("Cancelling…")
+        self.cancel_wanted.emit()
+
+
+class DemoBanner(QFrame):
+    """Says that the demo model is a toy, and points to the model list."""
+
+    choose_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        styled(self, "panel")
+        self.text = label("", "muted", wraps=True)
+        self.choose = button("Choose a model", "link")
+        self.choose.clicked.connect(self.choose_wanted)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(20, 8, 16, 8)
+        row.setSpacing(16)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.choose)
+        self.hide()
+
+    @Slot(object)
+    def show_model(self, loaded: Loaded | None) -> None:
+        """Appear for the demo model; stay as it is while another one loads."""
+        if loaded is None:
+            return
+        if loaded.is_demo:
+            from engine.models import DEMO_NOTICE  # slow to import: see model_list.py
+
+            self.text.setText(DEMO_NOTICE)
+        self.setVisible(loaded.is_demo)
+
+
+class NoticePanel(QFrame):
+    """What went wrong, the way out, and a button for each thing that can be done at once."""
+
+    restart_wanted = Signal()
+    load_wanted = Signal()
+    log_wanted = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        styled(self, "notice")
+        self.sentence = label("", "strong", wraps=True)
+        self.way_out = label("", wraps=True)
+        for line in (self.sentence, self.way_out):
+            line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.buttons: dict[WayOut, QPushButton] = {}
+        self.dismiss = button("Dismiss", "link")
+        self.dismiss.clicked.connect(self.hide)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for offer in WayOut:
+            self.buttons[offer] = button(offer.value, "noticeButton")
+            row.addWidget(self.buttons[offer])
+        row.addStretch()
+        row.addWidget(self.dismiss)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 12, 12, 10)
+        column.setSpacing(4)
+        column.addWidget(self.sentence)
+        column.addWidget(self.way_out)
+        column.addLayout(row)
+        self._log_file = ""
+        self.buttons[WayOut.RESTART].clicked.connect(self.restart_wanted)
+        self.buttons[WayOut.LOAD].clicked.connect(self.load_wanted)
+        self.buttons[WayOut.OPEN_LOG].clicked.connect(lambda: self.log_wanted.emit(self._log_file))
+        self.hide()
+
+    @Slot(object)
+    def show_notice(self, notice: Notice | None) -> None:
+        """Show `notice`, or disappear where there is none."""
+        if notice is None:
+            self.hide()
+            return
+        self._log_file = notice.log_file
+        self.sentence.setText(notice.sentence)
+        self.way_out.setText(notice.way_out)
+        self.way_out.setVisible(bool(notice.way_out))
+        for offer, choice in self.buttons.items():
+            choice.setVisible(offer in notice.offers)
+        self.setAccessibleName(notice.sentence)
+        self.show()

@@ -1,0 +1,185 @@
+"""The header: which model, in which precision, and New chat.
+
+The model list is filled from outside; choosing emits a signal and changes nothing by itself.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+from desktop import wording
+from desktop.state import Selection
+from desktop.widgets import button, styled
+from engine.messages import Loaded, Precision
+
+if TYPE_CHECKING:  # its import is slow: see model_list.py
+    from engine.models import LocalModel
+
+_ARROW = "  ▾"
+_PADDING = 28  # px, with the border, at both sides of the name
+
+
+class ModelPicker(QPushButton):
+    """A button with the model's name that opens the list of models on this computer."""
+
+    model_chosen = Signal(str)
+    list_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        styled(self, "picker")
+        self._selected = ""
+        self._title = ""
+        self._models: list[LocalModel] = []
+        self._menu = QMenu(self)
+        self._menu.aboutToShow.connect(self.list_wanted)
+        self.setMenu(self._menu)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(90)
+        self.setToolTip("Choose a model")
+        self._fill()
+
+    @Slot(object)
+    def show_models(self, models: "list[LocalModel]") -> None:
+        """List `models`."""
+        if models != self._models:
+            self._models = models
+            self._fill()
+
+    def show_selected(self, name: str, title: str = "") -> None:
+        """Name the model in use; `title` where it is known."""
+        known = next((model.title for model in self._models if model.name == name), "")
+        self._selected = name
+        self._title = title or known or Path(name).name
+        self.setAccessibleName(f"Model: {self._title}")
+        self.updateGeometry()
+        self._show_title()
+        self._fill()
+
+    def sizeHint(self) -> QSize:
+        """As wide as the whole name."""
+        width = self.fontMetrics().horizontalAdvance(self._title + _ARROW)
+        return QSize(width + _PADDING, super().sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Shorten the name to what fits."""
+        super().resizeEvent(event)
+        self._show_title()
+
+    def _show_title(self) -> None:
+        metrics = self.fontMetrics()
+        room = self.width() - _PADDING - metrics.horizontalAdvance(_ARROW)
+        title = metrics.elidedText(self._title, Qt.TextElideMode.ElideMiddle, room)
+        self.setText(_menu_text(title) + _ARROW)
+
+    @Slot()
+    def open_list(self) -> None:
+        """Open the list, as a click does."""
+        self.showMenu()
+
+    def _fill(self) -> None:
+        self._menu.clear()
+        for model in self._models:
+            # What follows a tab stands at the right.
+            action = QAction(f"{_menu_text(model.title)}\t{wording.size(model.size)}", self._menu)
+            action.setCheckable(True)
+            action.setChecked(model.name == self._selected)
+            action.setToolTip(str(model.folder))
+            action.setData(model.name)
+            action.triggered.connect(self._on_chosen)
+            self._menu.addAction(action)
+        if len(self._models) < 2:
+            hint = self._menu.addAction("Models in the Hugging Face cache appear here")
+            hint.setEnabled(False)
+        self._menu.addSeparator()
+        self._menu.addAction("Open a folder…", self._open_folder)
+
+    def _on_chosen(self) -> None:
+        action = self.sender()
+        assert isinstance(action, QAction)
+        self.model_chosen.emit(action.data())
+
+    def _open_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self.window(), "Open a model folder")
+        if folder:
+            self.model_chosen.emit(folder)
+
+
+class PrecisionPicker(QFrame):
+    """bf16, int8 and int4 side by side; one is chosen."""
+
+    precision_chosen = Signal(object)  # Precision
+
+    def __init__(self) -> None:
+        super().__init__()
+        styled(self, "segments")
+        self.setAccessibleName("Precision")
+        self.buttons: dict[Precision, QPushButton] = {}
+        self._group = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2, 2, 2, 2)
+        row.setSpacing(2)
+        for precision, explanation in wording.PRECISION_HELP.items():
+            choice = button(str(precision), "segment", explanation, f"Precision {precision}")
+            choice.setCheckable(True)
+            self._group.addButton(choice)
+            self.buttons[precision] = choice
+            row.addWidget(choice)
+        self._group.buttonClicked.connect(self._on_clicked)
+
+    def show_selected(self, precision: Precision) -> None:
+        """Mark `precision` as chosen."""
+        self.buttons[precision].setChecked(True)
+
+    def _on_clicked(self, clicked: QPushButton) -> None:
+        self.precision_chosen.emit(Precision(clicked.text()))
+
+
+class Header(QWidget):
+    """The pickers and New chat in one row."""
+
+    new_chat_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        styled(self, "header")
+        self.models = ModelPicker()
+        self.precisions = PrecisionPicker()
+        self.new_chat = button("New chat", "outlined", "Start a new conversation (Ctrl+N)")
+        self.new_chat.clicked.connect(self.new_chat_wanted)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 10, 16, 10)
+        row.setSpacing(10)
+        row.addWidget(self.models)
+        row.addWidget(self.precisions)
+        row.addStretch()
+        row.addWidget(self.new_chat)
+
+    @Slot(object)
+    def show_selection(self, selection: Selection) -> None:
+        """Show what is selected."""
+        self.models.show_selected(selection.model)
+        self.precisions.show_selected(selection.precision)
+
+    @Slot(object)
+    def show_loaded(self, loaded: Loaded | None) -> None:
+        """Show the loaded model's own title."""
+        if loaded:
+            self.models.show_selected(loaded.model, loaded.title)
+
+
+def _menu_text(text: str) -> str:
+    """Return `text` for a menu, where & would mark a shortcut key."""
+    return text.replace("&", "&&")

@@ -1,0 +1,44 @@
+"""The values that controller and views speak in: states, what is selected, what went wrong."""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from engine.messages import KernelChoice, Precision
+
+
+class State(Enum):
+    """What the engine is doing, as far as the window cares."""
+
+    STARTING = "starting"
+    LOADING = "loading"
+    IDLE = "no model loaded"
+    READY = "ready"
+    GENERATING = "answering"
+    CRASHED = "engine ended"
+
+
+class WayOut(StrEnum):
+    """What a notice offers to do; the value is the button's text."""
+
+    RESTART = "Start the engine again"
+    OPEN_LOG = "Open log"
+    LOAD = "Load again"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that went wrong: a sentence, a way out, and what can be done at once."""
+
+    sentence: str
+    way_out: str = ""
+    offers: tuple[WayOut, ...] = ()
+    log_file: str = ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is to be loaded."""
+
+    model: str
+    precision: Precision
+    kernel: KernelChoice = "auto"

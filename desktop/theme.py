@@ -1,0 +1,175 @@
+"""Colours as typed data, light and dark, and the style sheet made of them.
+
+`Theme` follows the system's colour scheme, or the person's choice, and tells the views.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from string import Template
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication, QStyleFactory
+
+from desktop.settings import ThemeChoice
+
+
+@dataclass(frozen=True)
+class Palette:
+    """One colour scheme. Each pair that meets on the screen keeps WCAG AA (see `PAIRS`)."""
+
+    window: str
+    surface: str
+    bubble: str
+    code: str
+    hover: str
+    border: str
+    outline: str
+    text: str
+    muted: str
+    accent: str
+    accent_hover: str
+    on_accent: str
+    selection: str
+    notice: str
+    notice_border: str
+    on_notice: str
+    link: str
+
+
+LIGHT = Palette(
+    window="#f8f9f9",
+    surface="#ffffff",
+    bubble="#e6eff2",
+    code="#eff2f3",
+    hover="#e9eeef",
+    border="#dfe4e6",
+    outline="#818c93",
+    text="#1a2024",
+    muted="#566169",
+    accent="#0a6682",
+    accent_hover="#085068",
+    on_accent="#ffffff",
+    selection="#bfe0ea",
+    notice="#fdf3e2",
+    notice_border="#e6c88f",
+    on_notice="#5a3d06",
+    link="#0a6682",
+)
+
+DARK = Palette(
+    window="#15191c",
+    surface="#1d2226",
+    bubble="#22343c",
+    code="#20272b",
+    hover="#2a3136",
+    border="#2c3338",
+    outline="#6d7980",
+    text="#e6eaec",
+    muted="#9eaab1",
+    accent="#6cc5df",
+    accent_hover="#92d6ea",
+    on_accent="#06222b",
+    selection="#1f5567",
+    notice="#2c2517",
+    notice_border="#5f4b1f",
+    on_notice="#f0d9a8",
+    link="#7fd0e8",
+)
+
+# (foreground, background, least contrast): 4.5 for text, 3 for the edge of a control.
+PAIRS: tuple[tuple[str, str, float], ...] = (
+    *((fore, back, 4.5) for fore in ("text", "muted") for back in ("window", "surface", "hover")),
+    ("text", "bubble", 4.5),
+    ("text", "code", 4.5),
+    ("text", "selection", 4.5),
+    ("link", "window", 4.5),
+    ("accent", "window", 4.5),
+    ("accent", "surface", 4.5),
+    ("on_accent", "accent", 4.5),
+    ("on_accent", "accent_hover", 4.5),
+    ("on_notice", "notice", 4.5),
+    ("accent", "notice", 4.5),
+    ("outline", "window", 3.0),
+    ("outline", "surface", 3.0),
+)
+
+_SCHEMES: dict[ThemeChoice, Qt.ColorScheme] = {
+    "system": Qt.ColorScheme.Unknown,
+    "light": Qt.ColorScheme.Light,
+    "dark": Qt.ColorScheme.Dark,
+}
+
+
+def contrast(first: str, second: str) -> float:
+    """Return the contrast ratio of two colours, 1 to 21 (WCAG 2.2, "contrast ratio")."""
+    lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+class Theme(QObject):
+    """The colours in use. `changed` comes after they were applied to the application."""
+
+    changed = Signal(object)  # Palette
+
+    def __init__(self, app: QApplication, template: Path) -> None:
+        super().__init__()
+        self._app = app
+        self._template = Template(template.read_text(encoding="utf-8"))
+        self.palette = LIGHT
+        # One style on every system: the sheet is written for it.
+        app.setStyle(QStyleFactory.create("Fusion"))
+        app.styleHints().colorSchemeChanged.connect(self._apply)
+        self._choice: ThemeChoice = "system"
+
+    def choose(self, choice: ThemeChoice) -> None:
+        """Follow the system, or keep to light or dark."""
+        self._choice = choice
+        self._app.styleHints().setColorScheme(_SCHEMES[choice])
+        self._apply()
+
+    def _apply(self, _scheme: Qt.ColorScheme | None = None) -> None:
+        scheme = self._app.styleHints().colorScheme()
+        dark = self._choice == "dark" or (
+            self._choice == "system" and scheme == Qt.ColorScheme.Dark
+        )
+        self.palette = DARK if dark else LIGHT
+        self._app.setPalette(_qt_palette(self.palette))
+        self._app.setStyleSheet(self._template.substitute(asdict(self.palette)))
+        self.changed.emit(self.palette)
+
+
+def _qt_palette(colours: Palette) -> QPalette:
+    """Return the roles that the style sheet does not reach: links, menus, selections, hints."""
+    role = QPalette.ColorRole
+    palette = QPalette()
+    for target, colour in {
+        role.Window: colours.window,
+        role.Base: colours.surface,
+        role.AlternateBase: colours.code,
+        role.Button: colours.surface,
+        role.ToolTipBase: colours.surface,
+        role.ToolTipText: colours.text,
+        role.Text: colours.text,
+        role.WindowText: colours.text,
+        role.ButtonText: colours.text,
+        role.PlaceholderText: colours.muted,
+        role.Highlight: colours.selection,
+        role.HighlightedText: colours.text,
+        role.Link: colours.link,
+        role.LinkVisited: colours.link,
+        role.Mid: colours.border,
+        role.Accent: colours.accent,
+    }.items():
+        palette.setColor(target, QColor(colour))
+    for target in (role.Text, role.WindowText, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, target, QColor(colours.muted))
+    return palette

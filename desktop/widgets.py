@@ -1,0 +1,32 @@
+"""Makers of the uniform widgets: text and buttons whose look the style sheet knows by name."""
+
+from typing import TypeVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+
+Some = TypeVar("Some", bound=QWidget)
+
+
+def styled(widget: Some, look: str) -> Some:
+    """Give `widget` the look that the style sheet has under #`look`, and return it."""
+    widget.setObjectName(look)
+    widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+    return widget
+
+
+def label(text: str = "", look: str = "plain", wraps: bool = False) -> QLabel:
+    """Return a label; its text is never taken for markup."""
+    made = styled(QLabel(text), look)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(wraps)
+    return made
+
+
+def button(text: str, look: str, explanation: str = "", spoken: str = "") -> QPushButton:
+    """Return a button; `spoken` is its name for screen readers where its text alone says little."""
+    made = styled(QPushButton(text), look)
+    made.setToolTip(explanation)
+    made.setAccessibleName(spoken or text)
+    made.setAccessibleDescription(explanation)
+    return made

@@ -1,0 +1,90 @@
+"""Figures and short phrases as a person reads them. Pure functions; no Qt."""
+
+from desktop.conversation import Turn
+from engine.messages import FinishReason, Loaded, Precision, Progress
+
+UNKNOWN = "–"
+
+PRECISION_HELP: dict[Precision, str] = {
+    Precision.BF16: "16-bit weights: the reference quality, the most memory.",
+    Precision.INT8: "8-bit weights and activations (SmoothQuant): about half the memory of bf16, "
+    "close to its quality.",
+    Precision.INT4: "4-bit weights: about a quarter of the memory of bf16, usually the fastest, "
+    "with some loss of quality.",
+}
+
+KERNEL_HELP: dict[str, str] = {
+    "auto": "Automatic: the faster kernels for this CPU",
+    "ipex": "IPEX: Intel Extension for PyTorch",
+    "native": "Native: Tern's own kernels",
+}
+
+_ENDINGS: dict[FinishReason, str] = {
+    "end": "",
+    "stop-string": "",
+    "length": "length limit reached",
+    "context": "context full",
+    "stopped": "stopped",
+}
+
+
+def size(count: int) -> str:
+    """Return `count` bytes with a decimal unit: "812 MB", "1.23 GB"."""
+    if count >= 1_000_000_000:
+        return f"{count / 1e9:.2f} GB"
+    if count >= 10_000_000:
+        return f"{count / 1e6:.0f} MB"
+    return f"{count / 1e6:.1f} MB"
+
+
+def speed(tokens_per_s: float) -> str:
+    """Return tokens per second to three digits, or a dash where nothing was measured."""
+    if tokens_per_s <= 0:
+        return UNKNOWN
+    return f"{tokens_per_s:,.1f}" if tokens_per_s < 100 else f"{tokens_per_s:,.0f}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration: "85 ms", "1.24 s"."""
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 token", "2 tokens"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def caption(turn: Turn) -> str:
+    """Return the line under an answer: precision, speed, length, and how it ended."""
+    parts = [str(turn.precision) if turn.precision else ""]
+    if turn.metrics:
+        if turn.metrics.decode_tokens_per_s > 0:
+            parts.append(f"{speed(turn.metrics.decode_tokens_per_s)} tokens/s")
+        parts.append(count(turn.metrics.completion_tokens, "token"))
+    if turn.finish_reason:
+        parts.append(_ENDINGS[turn.finish_reason])
+    if turn.ending == "cut":
+        parts.append("cut short")
+    return " · ".join(filter(None, parts))
+
+
+def progress(step: Progress) -> str:
+    """Return a stage and how far it is: "Quantising, 12 of 40"."""
+    return f"{step.stage}, {step.done:,} of {step.total:,}" if step.total > 0 else f"{step.stage}…"
+
+
+def proof(loaded: Loaded) -> str:
+    """Return what really runs, line by line, as counted by the engine after loading."""
+    facts = loaded.proof
+    lines = [
+        f"{loaded.title} in {loaded.precision}: {facts.method}",
+        f"{count(facts.quantised_layers, 'layer')} quantised, {facts.float_layers:,} in float",
+        f"Weights {facts.weight_dtype}, activations {facts.activation_dtype}",
+    ]
+    lines += [f"In float: {n} × {kind}, {why}" for kind, n, why in facts.left_in_float]
+    lines += [
+        f"{loaded.kernel} kernels: {loaded.why}",
+        f"{loaded.isa}, {count(loaded.threads, 'thread')}",
+        f"{size(loaded.weight_bytes)} of weights, loaded in {seconds(loaded.load_s)}",
+    ]
+    return "\n".join(lines)

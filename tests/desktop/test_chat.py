@@ -1,0 +1,167 @@
+"""A conversation in the real window: typing, streaming, stopping, copying, starting anew."""
+
+import json
+
+from conftest import OpenWindow, ask, choose_precision, click, shown, wait_for, write
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMessageBox
+from pytestqt.qtbot import QtBot
+
+from desktop.app import Desktop
+from desktop.state import State
+from engine.messages import Precision
+
+
+def test_an_answer_streams_in_and_ends_with_its_figures(ready: Desktop, qtbot: QtBot) -> None:
+    write(qtbot, ready, "write a long text")
+    qtbot.waitUntil(lambda: "word3 " in "".join(shown(ready)[1:]))
+    assert ready.controller.state is State.GENERATING
+    click(qtbot, ready.window.composer.button)
+    wait_for(qtbot, ready, State.READY)
+    caption = ready.window.transcript.views[1].caption.text()
+    assert caption.startswith("bf16 · 23.4 tokens/s · ") and caption.endswith("stopped")
+
+
+def test_shift_enter_breaks_the_line_and_enter_sends(ready: Desktop, qtbot: QtBot) -> None:
+    edit = ready.window.composer.edit
+    qtbot.keyClicks(edit, "one")
+    qtbot.keyClick(edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(edit, "two")
+    assert edit.toPlainText() == "one\ntwo" and not shown(ready)
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    wait_for(qtbot, ready, State.READY)
+    assert shown(ready)[0] == "one\ntwo"
+    assert edit.toPlainText() == ""
+
+
+def test_enter_sends_nothing_where_nothing_is_written(ready: Desktop, qtbot: QtBot) -> None:
+    write(qtbot, ready, "   ")
+    assert not shown(ready)
+    assert not ready.window.composer.button.isEnabled()
+
+
+def test_escape_stops_and_typing_goes_on_meanwhile(ready: Desktop, qtbot: QtBot) -> None:
+    edit = ready.window.composer.edit
+    write(qtbot, ready, "write a long text")
+    qtbot.keyClicks(edit, "next")
+    qtbot.waitUntil(lambda: len(shown(ready)[1]) > 20)
+    assert ready.window.composer.button.text() == "Stop"
+    qtbot.keyClick(edit, Qt.Key.Key_Escape)
+    wait_for(qtbot, ready, State.READY)
+    assert ready.window.composer.button.text() == "Send"
+    assert edit.toPlainText() == "next"
+
+
+def test_the_whole_conversation_is_sent(ready: Desktop, qtbot: QtBot) -> None:
+    ask(qtbot, ready, "hello")
+    ask(qtbot, ready, "show the history")
+    assert json.loads(shown(ready)[3]) == [
+        ["user", "hello"],
+        ["assistant", "You said: hello."],
+        ["user", "show the history"],
+    ]
+
+
+def test_switching_precision_keeps_the_conversation(ready: Desktop, qtbot: QtBot) -> None:
+    ask(qtbot, ready, "hello")
+    choose_precision(qtbot, ready, Precision.INT4)
+    qtbot.waitUntil(lambda: ready.window.strip.kernel.value.text().startswith("int4"))
+    ask(qtbot, ready, "show the history")
+    assert shown(ready)[:2] == ["hello", "You said: hello."]
+    assert "You said: hello." in shown(ready)[3]
+    assert ready.window.transcript.views[1].caption.text().startswith("bf16")
+    assert ready.window.transcript.views[3].caption.text().startswith("int4")
+
+
+def test_switching_precision_in_mid_answer_keeps_what_was_said(
+    ready: Desktop, qtbot: QtBot
+) -> None:
+    write(qtbot, ready, "write a long text")
+    qtbot.waitUntil(lambda: len(shown(ready)[1]) > 20)
+    choose_precision(qtbot, ready, Precision.INT8)
+    qtbot.waitUntil(lambda: ready.window.strip.kernel.value.text().startswith("int8"))
+    wait_for(qtbot, ready, State.READY)
+    assert shown(ready)[1].startswith("word0 word1")
+    assert "stopped" in ready.window.transcript.views[1].caption.text()
+
+
+def test_copy_takes_the_markdown(ready: Desktop, qtbot: QtBot) -> None:
+    ask(qtbot, ready, "some code")
+    button = ready.window.transcript.views[1].copy_button
+    click(qtbot, button)
+    assert "```python\ndef greet" in QGuiApplication.clipboard().text()
+    assert button.text() == "Copied"
+
+
+def test_an_example_is_asked_by_a_click(ready: Desktop, qtbot: QtBot) -> None:
+    example = ready.window.welcome.examples[1]
+    assert example.isVisible()
+    click(qtbot, example)
+    wait_for(qtbot, ready, State.READY)
+    qtbot.waitUntil(lambda: len(shown(ready)) == 2)
+    assert shown(ready)[0] == "What is 3 plus 4?"
+    assert not example.isVisible()
+
+
+def test_a_new_chat_asks_before_the_conversation_is_dropped(ready: Desktop, qtbot: QtBot) -> None:
+    def answer(button: str) -> None:
+        click(qtbot, ready.window.header.new_chat)
+        box = ready.window.findChildren(QMessageBox)[-1]
+        click(qtbot, next(b for b in box.buttons() if b.text() == button))
+
+    ask(qtbot, ready, "hello")
+    answer("Keep this one")
+    assert len(shown(ready)) == 2
+    answer("Start a new chat")
+    assert shown(ready) == []
+    assert ready.window.welcome.isVisible()
+    ask(qtbot, ready, "show the history")
+    assert json.loads(shown(ready)[1]) == [["user", "show the history"]]
+
+
+def test_a_new_chat_asks_nothing_where_there_is_nothing(ready: Desktop, qtbot: QtBot) -> None:
+    qtbot.keyClick(ready.window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    assert not ready.window.findChildren(QMessageBox)
+
+
+def test_a_new_chat_in_mid_answer_forgets_the_answer(ready: Desktop, qtbot: QtBot) -> None:
+    write(qtbot, ready, "write a long text")
+    qtbot.waitUntil(lambda: len(shown(ready)[1]) > 20)
+    ready.controller.new_chat()
+    ask(qtbot, ready, "hello")
+    assert shown(ready) == ["hello", "You said: hello."]
+
+
+def test_a_question_asked_while_loading_is_sent_when_loaded(
+    open_window: OpenWindow, qtbot: QtBot
+) -> None:
+    made = open_window(model="slow")
+    wait_for(qtbot, made, State.LOADING)
+    write(qtbot, made, "hello")
+    assert "Will be sent when the model is loaded" in made.window.composer.hint.text()
+    assert made.window.composer.edit.toPlainText() == ""
+    made.controller.select(model="demo")
+    qtbot.waitUntil(lambda: len(shown(made)) == 2 and "You said" in shown(made)[1], timeout=10_000)
+    assert shown(made)[0] == "hello"
+
+
+def test_a_queued_question_can_be_taken_back(open_window: OpenWindow, qtbot: QtBot) -> None:
+    made = open_window(model="slow")
+    write(qtbot, made, "hello")
+    click(qtbot, made.window.composer.take_back_button)
+    assert made.window.composer.edit.toPlainText() == "hello"
+    assert "hello" not in made.window.composer.hint.text()
+
+
+def test_the_window_answers_while_tokens_stream(ready: Desktop, qtbot: QtBot) -> None:
+    beats: list[int] = []
+    timer = QTimer(interval=10)
+    timer.timeout.connect(lambda: beats.append(len(shown(ready)[1])))
+    write(qtbot, ready, "write a long text")
+    timer.start()
+    qtbot.waitUntil(lambda: len(beats) > 50)
+    timer.stop()
+    assert beats[-1] > beats[0]
+    ready.controller.stop()
+    wait_for(qtbot, ready, State.READY)
