@@ -43,9 +43,7 @@ class Paths:
 
 def assets_folder() -> Path:
     """Return the folder of the files that ship with Tern, in a checkout or an installed package."""
-    here = Path(__file__).resolve().parent
-    installed = here / "_assets"
-    return installed if installed.is_dir() else here.parent / "assets"
+    return Path(__file__).resolve().parent.parent / "assets"
 
 
 def make_folder(folder: Path) -> Path:
