@@ -6,7 +6,6 @@ first.
 
 import os
 import re
-import resource
 import select
 import signal
 import sys
@@ -54,6 +53,8 @@ def _why_no_start(environment: Mapping[str, str]) -> str:
 
 def _try_display(writer: int) -> None:
     """Open the display and leave. Runs in the child, and never returns."""
+    import resource  # not on Windows, which never comes here
+
     from PySide6.QtGui import QGuiApplication
 
     os.dup2(writer, 2)

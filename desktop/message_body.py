@@ -69,7 +69,8 @@ class MessageBody(QTextBrowser):
         font = self.font()
         # Qt takes the space between paragraphs from the size in points, which px fonts lack.
         font.setPointSizeF(QFontInfo(font).pointSizeF())
-        self.document().setDefaultFont(font)
+        if font != self.document().defaultFont():
+            self.document().setDefaultFont(font)
         self.document().setMarkdown(text, _MARKDOWN)
         if "![" in text:
             self._name_images()
@@ -85,7 +86,6 @@ class MessageBody(QTextBrowser):
         self.ensurePolished()  # the style sheet brings the font
         self.setLineWrapColumnOrWidth(width)
         document = self.document()
-        document.setTextWidth(width)
         if shrink and document.idealWidth() < width:
             width = ceil(document.idealWidth())
             self.setLineWrapColumnOrWidth(width)

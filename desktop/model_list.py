@@ -2,6 +2,8 @@
 
 from PySide6.QtCore import QObject, QThread, Signal
 
+from engine.models import local_models
+
 
 class ModelScan(QThread):
     """One scan at a time; `found` carries the list of `engine.models.LocalModel`."""
@@ -14,7 +16,4 @@ class ModelScan(QThread):
 
     def run(self) -> None:
         """Scan. Runs in the thread."""
-        # Here, since the Hub's library takes longer to import than the window to appear.
-        from engine.models import local_models
-
         self.found.emit(local_models(self.folders))

@@ -19,6 +19,7 @@ from desktop import wording
 from desktop.state import Notice, State, WayOut
 from desktop.widgets import button, label, styled
 from engine.messages import Loaded, Progress
+from engine.models import DEMO_NOTICE
 
 EXAMPLES = (
     "Tell me a story about a fox.",
@@ -133,8 +134,6 @@ class DemoBanner(QFrame):
         if loaded is None:
             return
         if loaded.is_demo:
-            from engine.models import DEMO_NOTICE  # slow to import: see model_list.py
-
             self.text.setText(DEMO_NOTICE)
         self.setVisible(loaded.is_demo)
 

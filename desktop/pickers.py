@@ -4,7 +4,6 @@ The model list is filled from outside; choosing emits a signal and changes nothi
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QResizeEvent
@@ -23,12 +22,10 @@ from desktop import wording
 from desktop.state import Selection
 from desktop.widgets import button, styled
 from engine.messages import Loaded, Precision
-
-if TYPE_CHECKING:  # its import is slow: see model_list.py
-    from engine.models import LocalModel
+from engine.models import LocalModel
 
 _ARROW = "  ▾"
-_PADDING = 28  # px, with the border, at both sides of the name
+_PADDING = 18  # px at both sides of the name, with the border
 
 
 class ModelPicker(QPushButton):
@@ -70,7 +67,9 @@ class ModelPicker(QPushButton):
 
     def sizeHint(self) -> QSize:
         """As wide as the whole name."""
-        width = self.fontMetrics().horizontalAdvance(self._title + _ARROW)
+        metrics = self.fontMetrics()
+        # 2 px more, since each advance is rounded.
+        width = metrics.horizontalAdvance(self._title) + metrics.horizontalAdvance(_ARROW) + 2
         return QSize(width + _PADDING, super().sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -102,15 +102,19 @@ class TelemetryStrip(QWidget):
             self.context,
             self.kernel,
         ]
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(20, 10, 20, 10)
-        self._grid.setHorizontalSpacing(18)
-        self._grid.setVerticalSpacing(8)
+        self._grid = self._make_grid()
         self._columns = 0
         self._context_length = 0
         self._chunk: Chunk | None = None
         self._live = QTimer(self, interval=_LIVE, singleShot=True)
         self._live.timeout.connect(self._show_chunk)
+
+    def _make_grid(self) -> QGridLayout:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(20, 10, 20, 10)
+        grid.setHorizontalSpacing(18)
+        grid.setVerticalSpacing(8)
+        return grid
 
     @Slot(object)
     def show_model(self, loaded: Loaded | None) -> None:

@@ -1,15 +1,12 @@
 """The models on this computer: the demo, folders, and what is in the Hugging Face cache.
 
-Light half: reads names, sizes and config.json, never weights.
+Light half: reads names, sizes and config.json, never weights. huggingface_hub is imported where it
+is needed: it takes longer than the window's first paint may.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-
-from huggingface_hub import constants, scan_cache_dir
-from huggingface_hub.errors import CacheNotFound, HFValidationError
-from huggingface_hub.file_download import try_to_load_from_cache
 
 from engine.errors import ModelNotFound, NotAModel
 from engine.paths import assets_folder
@@ -56,6 +53,9 @@ def resolve(name: str) -> LocalModel:
         return _local(str(folder.absolute()), folder.absolute().name, folder.absolute())
     if folder.is_file():
         raise NotAModel(folder=folder, reason="it is a file, not a folder")
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.file_download import try_to_load_from_cache
+
     repo, _, revision = name.partition("@")
     try:
         config = try_to_load_from_cache(repo, "config.json", revision=revision or None)
@@ -78,6 +78,9 @@ def local_models(folders: tuple[str, ...] = ()) -> list[LocalModel]:
 
 
 def _cached_models() -> list[LocalModel]:
+    from huggingface_hub import constants, scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
     try:
         cache = scan_cache_dir(constants.HF_HUB_CACHE)
     except CacheNotFound:

@@ -99,6 +99,7 @@ def train_tokenizer(seed: int) -> PreTrainedTokenizerFast:
         chat_template=CHAT_TEMPLATE,
         clean_up_tokenization_spaces=False,
         model_max_length=CONTEXT,
+        model_input_names=["input_ids", "attention_mask"],
     )
 
 

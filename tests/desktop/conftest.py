@@ -9,7 +9,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -54,6 +54,9 @@ def open_window(qtbot: QtBot, qapp: QApplication, home: Path) -> Iterator[OpenWi
     yield open_it
     for made in opened:
         made.window.close()
+        made.window.deleteLater()
+    # A new style sheet would be applied to the windows of all tests before.
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 @pytest.fixture

@@ -72,10 +72,13 @@ sys.exit(qt.exec())
 
 
 def test_first_paint_comes_within_a_second_of_the_process() -> None:
-    # The best of three: other programs of this computer are not what is measured.
-    runs = [python(FIRST_PAINT, BEGAN=str(time())) for _ in range(3)]
-    assert [run.returncode for run in runs] == [0, 0, 0], runs[0].stderr
-    assert min(float(run.stdout) for run in runs) < 1.0
+    def measure() -> float:
+        ran = python(FIRST_PAINT, BEGAN=str(time()))
+        assert ran.returncode == 0, ran.stderr
+        return float(ran.stdout)
+
+    # Three tries: other programs of this computer are not what is measured.
+    assert any(measure() < 1.0 for _ in range(3))
 
 
 @pytest.mark.parametrize(

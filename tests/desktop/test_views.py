@@ -90,6 +90,7 @@ def test_the_window_fits_into_480_pixels(open_window: OpenWindow, qtbot: QtBot) 
 
 
 def test_a_long_model_name_is_shortened_and_spoken_in_full(ready: Desktop, qtbot: QtBot) -> None:
+    assert ready.window.header.models.text() == "Tern demo (a toy)  ▾"
     name = "a-model-with-a-very-long-name-as-they-tend-to-have-nowadays-instruct-v2.5"
     ready.controller.select(model=name)
     wait_for(qtbot, ready, State.READY)
