@@ -234,6 +234,10 @@ def write_folder(
     work = Path(tempfile.mkdtemp(prefix=".demo-model-", dir=out.parent))
     model.save_pretrained(work)
     tokenizer.save_pretrained(work)
+    # save_pretrained drops "Fast" from the class's name; a reader should not have to guess it.
+    settings = work / "tokenizer_config.json"
+    slow, fast = '"PreTrainedTokenizer"', '"PreTrainedTokenizerFast"'
+    settings.write_text(settings.read_text("utf-8").replace(slow, fast), "utf-8")
     for name, text in texts.items():
         (work / name).write_text(text, encoding="utf-8", newline="")
     out.mkdir(exist_ok=True)
