@@ -2,7 +2,6 @@
 
 import json
 
-from conftest import OpenWindow, ask, choose_precision, click, shown, wait_for, write
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox
@@ -11,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from desktop.app import Desktop
 from desktop.state import State
 from engine.messages import Precision
+from tests.desktop.conftest import OpenWindow, ask, choose_precision, click, shown, wait_for, write
 
 
 def test_an_answer_streams_in_and_ends_with_its_figures(ready: Desktop, qtbot: QtBot) -> None:

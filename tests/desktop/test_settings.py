@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from conftest import OpenWindow
 from hypothesis import given
 from hypothesis import strategies as st
 
 from desktop.settings import Settings, SettingsFile, to_toml
 from engine.messages import Precision
+from tests.desktop.conftest import OpenWindow
 
 
 def test_what_is_changed_is_read_again(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import sys
 from time import perf_counter, time
 
 import pytest
-from conftest import ROOT, OpenWindow, wait_for
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -14,6 +13,7 @@ from desktop import __main__ as start
 from desktop import app as desktop_app
 from desktop.state import State
 from engine.paths import Paths
+from tests.desktop.conftest import ROOT, OpenWindow, wait_for
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

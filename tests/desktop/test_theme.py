@@ -1,10 +1,10 @@
 """Colours: readable in light and dark, and switched as a whole."""
 
 import pytest
-from conftest import OpenWindow
 from PySide6.QtGui import QPalette
 
 from desktop.theme import DARK, LIGHT, PAIRS, Palette, contrast
+from tests.desktop.conftest import OpenWindow
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])

@@ -3,12 +3,12 @@
 from time import perf_counter
 
 import pytest
-from fake_worker import CODE
 from pytestqt.qtbot import QtBot
 
 from desktop.conversation import Turn
 from desktop.theme import DARK, LIGHT
 from desktop.transcript import Transcript
+from tests.desktop.fake_worker import CODE
 
 
 @pytest.fixture

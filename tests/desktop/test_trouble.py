@@ -1,7 +1,12 @@
 """What goes wrong, and that the person keeps everything and is told the way out."""
 
 import psutil
-from conftest import (
+from pytestqt.qtbot import QtBot
+
+from desktop.app import Desktop
+from desktop.state import State, WayOut
+from engine.messages import Precision
+from tests.desktop.conftest import (
     OpenWindow,
     ask,
     choose_precision,
@@ -10,11 +15,6 @@ from conftest import (
     wait_for,
     write,
 )
-from pytestqt.qtbot import QtBot
-
-from desktop.app import Desktop
-from desktop.state import State, WayOut
-from engine.messages import Precision
 
 
 def test_a_crash_in_mid_answer_keeps_the_answer_and_explains(ready: Desktop, qtbot: QtBot) -> None:

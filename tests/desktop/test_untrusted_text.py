@@ -1,12 +1,12 @@
 """The engine's text is untrusted: nothing in it is run, loaded or opened unasked."""
 
-from conftest import ask, shown
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QTextDocument
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.message_body import MessageBody
+from tests.desktop.conftest import ask, shown
 
 
 def test_html_is_shown_as_text(ready: Desktop, qtbot: QtBot) -> None:

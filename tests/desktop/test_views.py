@@ -1,11 +1,11 @@
 """What the window shows around the conversation: figures, pickers, the demo's notice, names."""
 
-from conftest import OpenWindow, ask, click, wait_for
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QPlainTextEdit, QTextBrowser
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.state import State
+from tests.desktop.conftest import OpenWindow, ask, click, wait_for
 
 
 def test_the_strip_shows_the_engines_figures(ready: Desktop, qtbot: QtBot) -> None:

@@ -1,0 +1,75 @@
+"""The whole program: the real window over the real engine process, on the demo model."""
+
+import psutil
+import pytest
+from pytestqt.qtbot import QtBot
+
+from desktop.app import Desktop
+from desktop.state import State, WayOut
+from engine.client import worker_command
+from engine.messages import Precision
+from tests.desktop.conftest import OpenWindow, choose_precision, click, shown, write
+
+SLOWLY = 120_000  # ms; loading torch on a busy machine takes a while
+
+
+def wait_for(qtbot: QtBot, made: Desktop, state: State) -> None:
+    qtbot.waitUntil(lambda: made.controller.state is state, timeout=SLOWLY)
+
+
+def engine_process() -> psutil.Process:
+    children = psutil.Process().children()
+    return next(child for child in children if "engine.worker" in child.cmdline())
+
+
+@pytest.fixture
+def real(open_window: OpenWindow, qtbot: QtBot) -> Desktop:
+    made = open_window(command=worker_command())
+    wait_for(qtbot, made, State.READY)
+    return made
+
+
+def test_a_chat_in_all_three_precisions(real: Desktop, qtbot: QtBot) -> None:
+    strip = real.window.strip
+    assert real.window.demo.isVisible(), "the demo model is named a toy"
+    for number, precision in enumerate(Precision):
+        choose_precision(qtbot, real, precision)
+        wait_for(qtbot, real, State.READY)
+        write(qtbot, real, "What is 3 plus 4?")
+        qtbot.waitUntil(lambda n=number: len(shown(real)) == 2 * n + 2, timeout=SLOWLY)
+        wait_for(qtbot, real, State.READY)
+        assert "7" in shown(real)[-1].removeprefix("3 plus 4")
+        assert strip.kernel.value.text().startswith(precision)
+        assert precision in real.window.transcript.views[-1].caption.text()
+        for figure in (strip.decode, strip.prefill, strip.ttft, strip.memory, strip.peak):
+            assert figure.value.text()[0].isdigit(), figure.value.text()
+    assert shown(real)[0] == "What is 3 plus 4?", "switching the precision keeps the conversation"
+
+
+def test_killing_the_engine_in_mid_answer_keeps_the_partial_answer(
+    real: Desktop, qtbot: QtBot
+) -> None:
+    write(qtbot, real, "Tell me a long story about a fox.")
+    qtbot.waitUntil(lambda: len(shown(real)) == 2 and len(shown(real)[1]) > 5, timeout=SLOWLY)
+    engine_process().kill()
+    wait_for(qtbot, real, State.CRASHED)
+    partial = shown(real)[1]
+    assert len(partial) > 5
+    assert real.window.notice.isVisible()
+    assert "memory ran out" in real.window.notice.sentence.text()
+    click(qtbot, real.window.notice.buttons[WayOut.RESTART])
+    wait_for(qtbot, real, State.READY)
+    assert shown(real)[1] == partial
+    write(qtbot, real, "What is 3 plus 4?")
+    qtbot.waitUntil(lambda: len(shown(real)) == 4, timeout=SLOWLY)
+    wait_for(qtbot, real, State.READY)
+    assert "7" in shown(real)[3]
+
+
+def test_stop_ends_the_answer_and_keeps_it(real: Desktop, qtbot: QtBot) -> None:
+    write(qtbot, real, "Count from 1 to 50.")
+    qtbot.waitUntil(lambda: len(shown(real)) == 2 and len(shown(real)[1]) > 3, timeout=SLOWLY)
+    click(qtbot, real.window.composer.button)
+    wait_for(qtbot, real, State.READY)
+    assert "50" not in shown(real)[1]
+    assert "stopped" in real.window.transcript.views[1].caption.text()
