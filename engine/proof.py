@@ -9,7 +9,7 @@ from engine.model import Decoder
 _METHODS = {
     (Precision.BF16, Kernel.NATIVE): "bf16 weights as published",
     (Precision.BF16, Kernel.IPEX): "bf16 weights, prepacked by IPEX",
-    (Precision.INT8, Kernel.NATIVE): "SmoothQuant: weights per channel, activations as they come",
+    (Precision.INT8, Kernel.NATIVE): "SmoothQuant: weights per channel, activations per token",
     (Precision.INT4, Kernel.NATIVE): "weight-only, groups of 32, ranges weighted by calibration",
     (Precision.INT4, Kernel.IPEX): "IPEX weight-only, groups of 32, rounded to nearest",
 }

@@ -41,7 +41,7 @@ class Bf16Linear:
 
 
 class Int8Linear:
-    """W8A8: int8 weights per output channel, activations rounded to int8 per call (FBGEMM).
+    """W8A8: int8 weights per output channel, activations rounded to int8 per token (FBGEMM).
 
     Without VNNI, FBGEMM adds products into saturating 16 bits; 7-bit activations keep clear of it.
     """
@@ -53,8 +53,8 @@ class Int8Linear:
         zeros = torch.zeros(len(scales), dtype=torch.int64)
         weight = torch._make_per_channel_quantized_tensor(codes, scales.double(), zeros, 0)
         torch.backends.quantized.engine = "fbgemm"
-        bias = None if bias is None else bias.float()
-        self._packed = torch.ops.quantized.linear_prepack(weight, bias)
+        self._packed = torch.ops.quantized.linear_prepack(weight, None)
+        self._bias = None if bias is None else bias.to(torch.float32, copy=True)
         self._seven_bits = seven_bits
         self._nbytes = codes.nbytes + scales.nbytes
 
@@ -65,6 +65,18 @@ class Int8Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return x W^T + b. x: float32 [tokens, in]."""
+        y = self._multiply(x) if x.shape[0] == 1 else self._multiply_tokens(x)
+        return y if self._bias is None else y + self._bias
+
+    def _multiply_tokens(self, x: Tensor) -> Tensor:
+        """Give each token its own scale: the operator knows one for all, so they are made alike.
+
+        A single scale would follow the largest token of the prompt and cost the others their bits.
+        """
+        peaks = x.abs().amax(-1, keepdim=True).clamp(min=1e-12)
+        return self._multiply(x / peaks) * peaks
+
+    def _multiply(self, x: Tensor) -> Tensor:
         y: Tensor = torch.ops.quantized.linear_dynamic(x, self._packed, self._seven_bits)
         return y
 
