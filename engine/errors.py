@@ -100,6 +100,11 @@ class BadChatTemplate(TernError):
     way_out = "Choose another version of the model, or use --raw."
 
 
+class UnknownToken(TernError):
+    sentence = "The tokenizer gave token {token}, and the model knows {vocabulary}."
+    way_out = "The two do not belong together: choose another version of the model."
+
+
 class BadSetting(TernError):
     sentence = "{name} cannot be {value}: it must be {allowed}."
     way_out = "Give a value in that range; nothing was generated."

@@ -89,11 +89,11 @@ def generate(
             break
         logits = model.extend(prompt[start : start + _PREFILL_BLOCK])
     watch.prefill_ends()
+    computed = model.used - cached
     if model.used == len(prompt) and logits is not None:
-        computed = len(prompt) - cached
         yield PrefillEnd(len(prompt), cached, computed / max(watch.prefill_s, 1e-9))
         yield from answer.tokens(logits, sampler, list(prompt), should_stop)
-    metrics = watch.metrics(len(prompt), cached, model.used, model.context_length)
+    metrics = watch.metrics(len(prompt), cached, computed, model.used, model.context_length)
     yield End(answer.text, answer.finish_reason, metrics)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine import packing
 from engine.checkpoint import Checkpoint
+from engine.errors import BadSetting
 from engine.fit import check_memory
 from engine.hardware import Cpu
 from engine.kernels import native
@@ -69,7 +70,7 @@ def load(request: LoadRequest, on_progress: OnProgress) -> LoadedModel:
     choice = pick(
         request.precision, request.kernel, request.cpu.isa, ipex_installed(), config.parameters
     )
-    context = min(request.context_length or DEFAULT_CONTEXT, config.max_context)
+    context = _context(request.context_length, config)
     check_memory(request.folder.name, config, request.precision, context)
     source = Source(Checkpoint(request.folder), config)
     on_progress("Reading the tokenizer", 0, 1)
@@ -92,6 +93,12 @@ def load(request: LoadRequest, on_progress: OnProgress) -> LoadedModel:
         proof=prove(decoder, request.precision, choice.kernel),
         generation_defaults=_generation_defaults(request.folder),
     )
+
+
+def _context(asked: int | None, config: ModelConfig) -> int:
+    if asked is not None and asked < 2:
+        raise BadSetting(name="the context length", value=asked, allowed="2 or more")
+    return min(asked or DEFAULT_CONTEXT, config.max_context)
 
 
 def _generation_defaults(folder: Path) -> Mapping[str, object]:

@@ -6,7 +6,7 @@ messages and nothing of who sends them. Decoding validates: a line that is no me
 """
 
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -266,6 +266,7 @@ AnyEvent: TypeAlias = (
     Ready | Progress | Loaded | Prefilled | Chunk | Memory | Done | Scored | Failed | Crashed
 )
 
+_Message = TypeVar("_Message")
 _encoder = msgspec.json.Encoder()
 _command_decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
@@ -278,9 +279,16 @@ def encode(message: Command | Event) -> bytes:
 
 def decode_command(line: bytes) -> AnyCommand:
     """Return the command on `line`. Raises msgspec.DecodeError where it is none."""
-    return _command_decoder.decode(line)
+    return _decode(_command_decoder, line)
 
 
 def decode_event(line: bytes) -> AnyEvent:
     """Return the event on `line`. Raises msgspec.DecodeError where it is none."""
-    return _event_decoder.decode(line)
+    return _decode(_event_decoder, line)
+
+
+def _decode(decoder: msgspec.json.Decoder[_Message], line: bytes) -> _Message:
+    try:
+        return decoder.decode(line)
+    except (UnicodeDecodeError, RecursionError) as error:  # msgspec lets these two through
+        raise msgspec.DecodeError(str(error)) from error

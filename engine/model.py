@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.errors import UnknownToken
 from engine.kv_cache import KVCache
 from engine.model_config import Llama3Scaling, ModelConfig
 
@@ -98,6 +99,13 @@ def _llama3_frequencies(frequencies: Tensor, scaling: Llama3Scaling) -> Tensor:
     return blended
 
 
+def embed(ids: Sequence[int], table: Tensor) -> Tensor:
+    """Return the rows of `table` [vocab, hidden] of `ids`. Raises UnknownToken for one beyond it."""
+    if max(ids) >= len(table):
+        raise UnknownToken(token=max(ids), vocabulary=len(table))
+    return functional.embedding(torch.tensor(ids), table)
+
+
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """RMSNorm (Zhang and Sennrich 2019): statistics in float32, scaled in x's own dtype."""
     wide = x.float()
@@ -179,7 +187,10 @@ class Decoder:
         return self._cache.keep_prefix(ids)
 
     def extend(self, ids: Sequence[int]) -> Tensor:
-        """Append `ids` to the context; return the last one's logits, float32 [vocab]."""
+        """Append `ids` to the context; return the last one's logits, float32 [vocab].
+
+        Raises UnknownToken where an id is none of the model's.
+        """
         hidden = self._hidden(ids)
         self._cache.tokens.extend(ids)
         return self._logits(hidden[-1:])[0]
@@ -192,7 +203,7 @@ class Decoder:
 
     def _hidden(self, ids: Sequence[int]) -> Tensor:
         start = len(self._cache)
-        hidden = functional.embedding(torch.tensor(ids), self._embedding).to(self._dtype)
+        hidden = embed(ids, self._embedding).to(self._dtype)
         for number, layer in enumerate(self.layers):
             hidden = self.run_layer(layer, number, hidden, start)
         return hidden

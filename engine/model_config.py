@@ -159,10 +159,10 @@ class _Fields:
     def _architecture(self) -> str:
         names = self._values.get("architectures")
         name = names[0] if isinstance(names, list) and names else "(none named in config.json)"
-        if name not in FAMILIES:
+        if not isinstance(name, str) or name not in FAMILIES:
             supported = ", ".join(FAMILIES.values())
             raise UnsupportedArchitecture(architecture=str(name)[:80], supported=supported)
-        return str(name)
+        return name
 
     def _refuse_unknown_features(self) -> None:
         if self._values.get("quantization_config") is not None:

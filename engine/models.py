@@ -46,7 +46,7 @@ def resolve(name: str) -> LocalModel:
     """
     if name == DEMO:
         return demo_model()
-    folder = Path(name).expanduser()
+    folder = _expanded(name)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise NotAModel(folder=folder, reason="it holds no config.json")
@@ -64,6 +64,16 @@ def resolve(name: str) -> LocalModel:
     if not isinstance(config, str):
         raise ModelNotFound(model=name)
     return _local(name, repo.rpartition("/")[2], Path(config).parent)
+
+
+def _expanded(name: str) -> Path:
+    """The path `name`; raises ModelNotFound where it cannot be one."""
+    try:
+        folder = Path(name).expanduser()
+        folder.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, no such user, a null byte
+        raise ModelNotFound(model=name if len(name) < 80 else f"{name[:80]}…") from error
+    return folder
 
 
 def local_models(folders: tuple[str, ...] = ()) -> list[LocalModel]:

@@ -28,7 +28,7 @@ from engine.model import rms_norm
 from engine.model_config import ModelConfig
 from engine.paths import make_folder
 from engine.quantize.calibration import Calibration, ObservedLinear
-from engine.quantize.groupwise import GROUP_SIZE, quantise_int4
+from engine.quantize.groupwise import quantise_int4
 from engine.quantize.smoothquant import quantise_int8, smoothing_factors
 
 _FORMAT = 1
@@ -130,8 +130,8 @@ def pack(
     make_folder(folder.parent)
     _sweep(folder.parent)
     partial = folder.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.partial")
-    partial.mkdir()
     try:
+        partial.mkdir()
         _pack_into(source, precision, sequences, partial, on_step)
         manifest = {
             "format": _FORMAT,
@@ -220,7 +220,7 @@ def _divide_rows(linear: ObservedLinear, factors: Tensor) -> None:
 def _pack_linear(name: str, linear: ObservedLinear, precision: Precision) -> dict[str, Tensor]:
     if precision is Precision.INT8:
         packed = native.Int8Linear.pack(quantise_int8(linear.weight))
-    elif linear.weight.shape[1] % GROUP_SIZE:
+    elif native.why_not_int4(*linear.weight.shape):
         packed = {"weight": linear.weight.bfloat16()}
     else:
         packed = native.Int4Linear.pack(quantise_int4(linear.weight, linear.mean_square))
@@ -239,7 +239,8 @@ def _pack_head(source: Source, precision: Precision, calibration: Calibration) -
         peak = torch.cat([x.abs().amax(0, keepdim=True) for x in inputs]).amax(0)
         factors = smoothing_factors(peak, [weight])
         norm = norm / factors
-    packed = native.Int8Linear.pack(quantise_int8(weight, factors))
+    make = native.Int8Linear if precision is Precision.INT8 else native.Int8WeightOnlyLinear
+    packed = make.pack(quantise_int8(weight, factors))
     return {"norm": norm} | {f"head.{part}": tensor for part, tensor in packed.items()}
 
 

@@ -14,7 +14,7 @@ _METHODS = {
     (Precision.INT4, Kernel.IPEX): "IPEX weight-only, groups of 32, rounded to nearest",
 }
 _EMBEDDING = ("embedding", 1, "a table look-up, no multiplication")
-_GROUP_SIZE = "its input is no multiple of the group size"
+_ODD_SHAPE = "its shape is no multiple of what the kernel takes at a time"
 
 
 def prove(decoder: Decoder, precision: Precision, kernel: Kernel) -> Proof:
@@ -30,7 +30,7 @@ def prove(decoder: Decoder, precision: Precision, kernel: Kernel) -> Proof:
     if precision is not Precision.BF16:
         norms = sum(len(layer.norms) for layer in decoder.layers) + 1
         left = (_EMBEDDING, ("norm", norms, "a handful of weights each"))
-        left += (("linear", floats, _GROUP_SIZE),) if floats else ()
+        left += (("linear", floats, _ODD_SHAPE),) if floats else ()
     return Proof(
         quantised_layers=kinds.total() - floats,
         float_layers=floats,

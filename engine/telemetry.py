@@ -1,6 +1,7 @@
 """The figures of a reply, and the process's memory."""
 
 import itertools
+import math
 import statistics
 import sys
 import time
@@ -55,12 +56,16 @@ class Stopwatch:
         return (self.count - 1) / max(self._tokens[-1] - self._tokens[0], 1e-9)
 
     def metrics(
-        self, prompt_tokens: int, cached_tokens: int, context_used: int, context_length: int
+        self,
+        prompt_tokens: int,
+        cached_tokens: int,
+        computed: int,
+        context_used: int,
+        context_length: int,
     ) -> Metrics:
-        """Return the figures of the finished reply."""
+        """Return the figures of the finished reply; `computed` prompt tokens were really read."""
         pairs = itertools.pairwise(self._tokens)
         gaps = sorted((b - a) * 1e3 for a, b in pairs)
-        computed = prompt_tokens - cached_tokens
         return Metrics(
             prompt_tokens=prompt_tokens,
             cached_tokens=cached_tokens,
@@ -70,7 +75,7 @@ class Stopwatch:
             prefill_tokens_per_s=computed / max(self.prefill_s, 1e-9),
             decode_tokens_per_s=self.decode_tokens_per_s,
             token_ms_p50=statistics.median(gaps) if gaps else 0.0,
-            token_ms_p95=gaps[int(0.95 * (len(gaps) - 1))] if gaps else 0.0,
+            token_ms_p95=gaps[math.ceil(0.95 * len(gaps)) - 1] if gaps else 0.0,
             context_used=context_used,
             context_length=context_length,
             peak_rss_bytes=memory()[1],

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from engine.errors import BadChatTemplate, DamagedFile, NoChatTemplate, NotAModel
 from engine.messages import ChatMessage
 from engine.model_config import read_json
@@ -60,8 +58,9 @@ class ChatTokenizer:
         turns = [{"role": m.role, "content": m.content} for m in messages]
         try:
             ids: list[int] = self._tokenizer.apply_chat_template(turns, add_generation_prompt=True)
-        except (jinja2.TemplateError, TypeError, ValueError, KeyError, OverflowError) as error:
-            raise BadChatTemplate(reason=str(error)[:200].rstrip(".")) from error
+        except Exception as error:  # the template is a program: it can fail in any way
+            reason = str(error)[:200].rstrip(".") or type(error).__name__
+            raise BadChatTemplate(reason=reason) from error
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -116,11 +115,12 @@ class StopStrings:
     def add(self, text: str) -> str:
         """Return the text that is surely part of the answer, as far as it is known."""
         self._held += text
-        places = [self._held.find(stop) for stop in self._stops]
-        ends = [place for place in places if place >= 0]
+        places = [(self._held.find(stop), stop) for stop in self._stops]
+        # The one that is whole first, so that the size of the pieces makes no difference.
+        ends = [(place + len(stop), place) for place, stop in places if place >= 0]
         if ends:
             self.found = True
-            safe, self._held = self._held[: min(ends)], ""
+            safe, self._held = self._held[: min(ends)[1]], ""
             return safe
         keep = max((self._overlap(stop) for stop in self._stops), default=0)
         cut = len(self._held) - keep

@@ -17,8 +17,10 @@ from engine.quantize.groupwise import GROUP_SIZE, GroupwiseInt4
 from engine.quantize.smoothquant import ChannelwiseInt8
 
 Packed = dict[str, Tensor]
-# K that torch's int4 kernel takes at a time.
+# What torch's kernels take at a time: of K as the int4 packing wants to know it, and of rows.
 _INNER_TILES = 1
+_INT4_ROWS = 16
+_INT8_ROWS = 64
 
 
 class Bf16Linear:
@@ -43,6 +45,7 @@ class Bf16Linear:
 class Int8Linear:
     """W8A8: int8 weights per output channel, activations rounded to int8 per token (FBGEMM).
 
+    Each token has a scale of its own, so its result does not depend on what is read with it.
     Without VNNI, FBGEMM adds products into saturating 16 bits; 7-bit activations keep clear of it.
     """
 
@@ -55,7 +58,7 @@ class Int8Linear:
         torch.backends.quantized.engine = "fbgemm"
         self._packed = torch.ops.quantized.linear_prepack(weight, None)
         self._bias = None if bias is None else bias.to(torch.float32, copy=True)
-        self._seven_bits = seven_bits
+        self._levels, self._zero = (63, 64) if seven_bits else (127, 128)
         self._nbytes = codes.nbytes + scales.nbytes
 
     @property
@@ -65,19 +68,18 @@ class Int8Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return x W^T + b. x: float32 [tokens, in]."""
-        y = self._multiply(x) if x.shape[0] == 1 else self._multiply_tokens(x)
+        peaks = x.abs().amax(-1, keepdim=True).clamp(min=1e-12)
+        if len(x) == 1:
+            y = self._multiply(x, float(peaks))
+        else:
+            # The operator takes one scale for all tokens, so they are made alike first.
+            y = self._multiply(x / peaks, 1.0) * peaks
         return y if self._bias is None else y + self._bias
 
-    def _multiply_tokens(self, x: Tensor) -> Tensor:
-        """Give each token its own scale: the operator knows one for all, so they are made alike.
-
-        A single scale would follow the largest token of the prompt and cost the others their bits.
-        """
-        peaks = x.abs().amax(-1, keepdim=True).clamp(min=1e-12)
-        return self._multiply(x / peaks) * peaks
-
-    def _multiply(self, x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.quantized.linear_dynamic(x, self._packed, self._seven_bits)
+    def _multiply(self, x: Tensor, peak: float) -> Tensor:
+        y: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            x, peak / self._levels, self._zero, self._packed
+        )
         return y
 
     @staticmethod
@@ -118,12 +120,17 @@ class Int4Linear:
 
 
 class Int8WeightOnlyLinear:
-    """int8 weights per output channel, bf16 activations: the head of an int4 model."""
+    """int8 weights per output channel, bf16 activations: the head of an int4 model.
+
+    torch's kernel reads past the end of a number of rows that is no multiple of its block, so rows
+    of zeros fill the last block; `rows` is the true number.
+    """
 
     weight_dtype: str = "int8"
 
     def __init__(self, packed: Mapping[str, Tensor]) -> None:
         self._codes, self._scales = packed["codes"], packed["scales"].to(torch.bfloat16)
+        self._rows = int(packed["rows"])
 
     @property
     def nbytes(self) -> int:
@@ -133,13 +140,33 @@ class Int8WeightOnlyLinear:
     def __call__(self, x: Tensor) -> Tensor:
         """Return x W^T. x: bfloat16 [tokens, in]."""
         y: Tensor = torch.ops.aten._weight_int8pack_mm(x, self._codes, self._scales)
-        return y
+        return y[:, : self._rows]
+
+    @staticmethod
+    def pack(quantised: ChannelwiseInt8) -> Packed:
+        """Return the tensors that the constructor takes."""
+        rows = len(quantised.scales)
+        missing = -rows % _INT8_ROWS
+        return {
+            "codes": functional.pad(quantised.codes, (0, 0, 0, missing)),
+            "scales": functional.pad(quantised.scales, (0, missing)),
+            "rows": torch.tensor(rows),
+        }
+
+
+def why_not_int4(out_features: int, in_features: int) -> str:
+    """Return why a linear of that shape cannot be int4 here, or "" where it can."""
+    if in_features % GROUP_SIZE:
+        return f"its input is no multiple of the group size {GROUP_SIZE}"
+    if out_features % _INT4_ROWS:
+        return f"its output is no multiple of {_INT4_ROWS}"
+    return ""
 
 
 def layout(precision: Precision) -> str:
     """Return the name of the packed layout of `precision` on this CPU."""
     if precision is Precision.INT4:
-        return f"torch-int4-g{GROUP_SIZE}-{torch.backends.cpu.get_cpu_capability().lower()}-1"
+        return f"torch-int4-g{GROUP_SIZE}-{torch.backends.cpu.get_cpu_capability().lower()}-2"
     return f"torch-{precision}-1"
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.model import Decoder, DecoderLayer
+from engine.model import Decoder, DecoderLayer, embed
 from engine.model_config import ModelConfig
 
 SEQUENCES = 8
@@ -60,9 +60,7 @@ class Calibration:
         self._runner = Decoder(
             one_layer, embedding, [], torch.ones(1), unused, longest, torch.float32, torch.float32
         )
-        self.hidden = [
-            functional.embedding(torch.tensor(ids), embedding).float() for ids in sequences
-        ]
+        self.hidden = [embed(ids, embedding).float() for ids in sequences]
 
     def run(self, norms: Mapping[str, Tensor], linears: Mapping[str, ObservedLinear]) -> None:
         """Take every sequence through one layer; its linears observe."""

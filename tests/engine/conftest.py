@@ -30,6 +30,12 @@ def _as_in_the_worker() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """These models are small: two threads mostly wait for each other, long on a busy machine."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def demo() -> Callable[[Precision], LoadedModel]:
     """The demo model on the native kernels, each precision loaded once."""

@@ -82,6 +82,27 @@ def test_the_tokens_that_survive_and_their_shares_are_those_of_transformers(filt
     assert ((counts / DRAWS - expected).abs() <= 4 * spread + 1e-3).all()
 
 
+@pytest.mark.parametrize(
+    "filters",
+    [{"top_p": 0.3}, {"top_p": 0.9}, {"top_k": 3000, "top_p": 0.9}, {"top_p": 0.9, "min_p": 0.2}],
+    ids=str,
+)
+@pytest.mark.parametrize("spread", [0.2, 1.0, 4.0])
+def test_of_a_large_vocabulary_the_same_tokens_survive(filters, spread: float) -> None:
+    """Half of the draws come from the likelier half of what transformers leaves, none from else."""
+    logits = random_logits(3, size=8000, spread=spread)
+    sampler = settle(seed=1, **(OFF | filters))
+    drawn = torch.tensor([sampler.draw(logits, []) for _ in range(400)])
+    expected = by_transformers(logits, filters)
+    assert (expected[drawn] > 0).all()
+    for share in (0.25, 0.5, 0.95):
+        values, order = expected.sort(descending=True)
+        likelier = order[: int((values.cumsum(-1) < share).sum()) + 1]
+        mass = float(expected[likelier].sum())
+        counted = float(torch.isin(drawn, likelier).float().mean())
+        assert abs(counted - mass) <= 4 * (mass * (1 - mass) / len(drawn)) ** 0.5 + 1e-3
+
+
 @pytest.mark.parametrize("penalty", [1.0, 1.5])
 def test_temperature_zero_is_greedy(penalty: float) -> None:
     for seed in range(20):
