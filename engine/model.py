@@ -100,7 +100,7 @@ def _llama3_frequencies(frequencies: Tensor, scaling: Llama3Scaling) -> Tensor:
 
 
 def embed(ids: Sequence[int], table: Tensor) -> Tensor:
-    """Return the rows of `table` [vocab, hidden] of `ids`. Raises UnknownToken for one beyond it."""
+    """Return the rows of `table` [vocab, hidden] of `ids`. Raises UnknownToken for one beyond."""
     if max(ids) >= len(table):
         raise UnknownToken(token=max(ids), vocabulary=len(table))
     return functional.embedding(torch.tensor(ids), table)
