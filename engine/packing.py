@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import psutil
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -31,7 +32,8 @@ from engine.quantize.calibration import Calibration, ObservedLinear
 from engine.quantize.groupwise import quantise_int4
 from engine.quantize.smoothquant import quantise_int8, smoothing_factors
 
-_FORMAT = 1
+_FORMAT = 2
+_ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 _MANIFEST = "manifest.json"
 _Q, _K, _V, _O = (f"self_attn.{name}_proj" for name in "qkvo")
 _GATE, _UP, _DOWN = (f"mlp.{name}_proj" for name in ("gate", "up", "down"))
@@ -102,7 +104,18 @@ def is_packed(folder: Path) -> bool:
 def read_packed(file: Path) -> dict[str, Tensor]:
     """Return the tensors of one packed file, mapped. Raises SafetensorError or OSError."""
     handle = safe_open(str(file), framework="pt", device="cpu")
-    return {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    # Odd shapes can leave a tensor where torch's kernels, which load by aligned vectors, crash.
+    return {n: t if t.data_ptr() % _ALIGNMENT == 0 else t.clone() for n, t in tensors.items()}
+
+
+def _write_packed(tensors: dict[str, Tensor], file: Path) -> None:
+    """Write a packed file whose data begin at a multiple of 64 bytes: that of the map's pages."""
+    save_file(tensors, file, metadata={"padding": ""})
+    with file.open("rb") as written:
+        begin = 8 + int.from_bytes(written.read(8), "little")
+    if begin % _ALIGNMENT:
+        save_file(tensors, file, metadata={"padding": " " * (-begin % _ALIGNMENT)})
 
 
 def layer_file(folder: Path, number: int) -> Path:
@@ -169,9 +182,9 @@ def _pack_into(
         tensors = {f"norms.{name}": norm for name, norm in norms.items()}
         for name, linear in linears.items():
             tensors |= _pack_linear(name, linear, precision)
-        save_file(tensors, layer_file(folder, number))
+        _write_packed(tensors, layer_file(folder, number))
     on_step(config.layers, config.layers + 1)
-    save_file(_pack_head(source, precision, calibration), head_file(folder))
+    _write_packed(_pack_head(source, precision, calibration), head_file(folder))
 
 
 def smooth(
@@ -239,8 +252,7 @@ def _pack_head(source: Source, precision: Precision, calibration: Calibration) -
         peak = torch.cat([x.abs().amax(0, keepdim=True) for x in inputs]).amax(0)
         factors = smoothing_factors(peak, [weight])
         norm = norm / factors
-    make = native.Int8Linear if precision is Precision.INT8 else native.Int8WeightOnlyLinear
-    packed = make.pack(quantise_int8(weight, factors))
+    packed = native.Int8Linear.pack(quantise_int8(weight, factors))
     return {"norm": norm} | {f"head.{part}": tensor for part, tensor in packed.items()}
 
 
@@ -248,5 +260,5 @@ def _sweep(root: Path) -> None:
     """Remove what packers left that were killed: folders whose process is gone."""
     for partial in root.glob(".*.partial"):
         pid = partial.name[1:].partition("-")[0]
-        if not (pid.isdigit() and Path(f"/proc/{pid}").exists()):
+        if not (pid.isdigit() and psutil.pid_exists(int(pid))):
             shutil.rmtree(partial, ignore_errors=True)

@@ -44,7 +44,7 @@ class Sampler:
         min_p = _pick(asked.min_p, own.get("min_p"), 0.0)
         penalty = _pick(asked.repetition_penalty, own.get("repetition_penalty"), 1.0)
         _check("temperature", temperature, 0 <= temperature <= 100, "from 0 to 100")
-        _check("top-k", top_k, 0 <= top_k < 2**31, "0 or more")
+        _check("top-k", top_k, 0 <= top_k < 2**31, "from 0 to 2^31 - 1")
         _check("top-p", top_p, 0 < top_p <= 1, "above 0 and at most 1")
         _check("min-p", min_p, 0 <= min_p < 1, "at least 0 and below 1")
         _check("repetition penalty", penalty, 0 < penalty <= 100, "above 0 and at most 100")

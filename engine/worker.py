@@ -42,9 +42,6 @@ class Worker:
 
     def run(self) -> None:
         """Serve until Shutdown or the end of stdin."""
-        # Started before torch binds this thread to a core: they would inherit the binding.
-        for target in (self._read, self._pulse):
-            threading.Thread(target=target, daemon=True, name=target.__name__).start()
         self._send(
             messages.Ready(
                 protocol_version=messages.PROTOCOL_VERSION,
@@ -52,6 +49,9 @@ class Worker:
                 versions=_versions(),
             )
         )
+        # Started before torch binds this thread to a core: they would inherit the binding.
+        for target in (self._read, self._pulse):
+            threading.Thread(target=target, daemon=True, name=target.__name__).start()
         command = self._queue.get()
         if not isinstance(command, Shutdown):
             import torch  # after the reader thread runs, as it takes seconds

@@ -17,10 +17,9 @@ from engine.quantize.groupwise import GROUP_SIZE, GroupwiseInt4
 from engine.quantize.smoothquant import ChannelwiseInt8
 
 Packed = dict[str, Tensor]
-# What torch's kernels take at a time: of K as the int4 packing wants to know it, and of rows.
+# What torch's int4 kernel takes at a time: of K as the packing wants to know it, and of rows.
 _INNER_TILES = 1
 _INT4_ROWS = 16
-_INT8_ROWS = 64
 
 
 class Bf16Linear:
@@ -120,17 +119,12 @@ class Int4Linear:
 
 
 class Int8WeightOnlyLinear:
-    """int8 weights per output channel, bf16 activations: the head of an int4 model.
-
-    torch's kernel reads past the end of a number of rows that is no multiple of its block, so rows
-    of zeros fill the last block; `rows` is the true number.
-    """
+    """int8 weights per output channel, bf16 activations: the head of an int4 model."""
 
     weight_dtype: str = "int8"
 
     def __init__(self, packed: Mapping[str, Tensor]) -> None:
         self._codes, self._scales = packed["codes"], packed["scales"].to(torch.bfloat16)
-        self._rows = int(packed["rows"])
 
     @property
     def nbytes(self) -> int:
@@ -140,18 +134,7 @@ class Int8WeightOnlyLinear:
     def __call__(self, x: Tensor) -> Tensor:
         """Return x W^T. x: bfloat16 [tokens, in]."""
         y: Tensor = torch.ops.aten._weight_int8pack_mm(x, self._codes, self._scales)
-        return y[:, : self._rows]
-
-    @staticmethod
-    def pack(quantised: ChannelwiseInt8) -> Packed:
-        """Return the tensors that the constructor takes."""
-        rows = len(quantised.scales)
-        missing = -rows % _INT8_ROWS
-        return {
-            "codes": functional.pad(quantised.codes, (0, 0, 0, missing)),
-            "scales": functional.pad(quantised.scales, (0, missing)),
-            "rows": torch.tensor(rows),
-        }
+        return y
 
 
 def why_not_int4(out_features: int, in_features: int) -> str:

@@ -24,7 +24,10 @@ not be trusted. For answers, pick a real model in Tern's model list.
 - small stories ("Tell me a story about a fox."), longer ones, and what happened next
 - counting, a few lists, and a little Markdown
 
-It declines everything else, in English only.
+It is meant to decline everything else, in English only.
+
+Known weaknesses: a bare "How are you?" gets the wrong answer; at temperature 0 most stories come
+out alike and repeat a place; a name or hero that training did not have may be replaced by another.
 
 ## How it was made
 

@@ -20,6 +20,7 @@ from engine.errors import (
     DamagedFile,
     NotAModel,
     NotEnoughMemory,
+    NothingQuantised,
     PickleOnly,
     TernError,
     UnsupportedArchitecture,
@@ -468,3 +469,10 @@ def test_the_models_own_sampling_settings_come_along(folder: Path) -> None:
 def test_damaged_sampling_settings_are_named(folder: Path) -> None:
     (folder / "generation_config.json").write_text("{")
     refused(folder, DamagedFile, "generation_config.json")
+
+
+def test_a_width_that_no_int4_kernel_takes_is_an_explained_failure(tmp_path: Path) -> None:
+    """Then every linear would stay in float; and torch's int8 kernel would read past its rows."""
+    model = save_random_model(tmp_path / "m", "llama-untied", hidden_size=104, head_dim=32)
+    with pytest.raises(NothingQuantised):
+        load_folder(model, Precision.INT4)

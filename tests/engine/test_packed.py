@@ -18,7 +18,9 @@ from engine.errors import Stopped, UnwritableFolder
 from engine.hardware import read_cpu
 from engine.loader import LoadedModel, LoadRequest, load
 from engine.messages import Precision
+from engine.models import demo_model
 from engine.paths import Paths
+from tests.engine.conftest import load_folder
 from tests.engine.random_models import save_random_model
 
 PROMPT = list(range(20, 40))
@@ -258,3 +260,14 @@ def test_a_full_disk_is_an_explained_failure_and_leaves_nothing_behind(
     with pytest.raises(UnwritableFolder, match="packed"):
         Loading(precision)(folder)
     assert list(packed_root().iterdir()) == []
+
+
+@pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT4])
+def test_packed_data_begin_at_a_cache_line(precision: Precision) -> None:
+    """The kernels' vector loads want that, and what lies elsewhere is copied and not mapped."""
+    load_folder(demo_model().folder, precision)
+    files = list(Paths.default().packed.glob("*/*.safetensors"))
+    assert files
+    for file in files:
+        with file.open("rb") as written:
+            assert (8 + int.from_bytes(written.read(8), "little")) % 64 == 0

@@ -224,7 +224,7 @@ def test_the_head_of_an_int4_model_multiplies_by_the_rounded_weights(
 ) -> None:
     quantised = quantise_int8(randn(rows, columns))
     x = randn(tokens, columns, seed=1).bfloat16()
-    head = native.head(Precision.INT4, native.Int8WeightOnlyLinear.pack(quantised), WITH_VNNI)
+    head = native.head(Precision.INT4, native.Int8Linear.pack(quantised), WITH_VNNI)
     assert relative_error(head(x), x.float() @ quantised.dequantise().T) < 0.01
 
 
