@@ -92,12 +92,12 @@ class EmptyPrompt(TernError):
 
 class NoChatTemplate(TernError):
     sentence = "{model} has no chat template, so it cannot hold a conversation."
-    way_out = "Choose the instruct or chat version of the model, or use --raw to continue a text."
+    way_out = "Choose its instruct or chat version; on the command line, --raw continues a text."
 
 
 class BadChatTemplate(TernError):
     sentence = "The model's chat template could not be applied: {reason}."
-    way_out = "Choose another version of the model, or use --raw."
+    way_out = "Choose another version of the model; on the command line, --raw does without it."
 
 
 class UnknownToken(TernError):
@@ -113,14 +113,14 @@ class BadSetting(TernError):
 
 class KernelUnavailable(TernError):
     sentence = "The {kernel} kernels cannot serve {precision} here: {reason}."
-    way_out = "Use --kernel {alternative}, or leave the choice to Tern with --kernel auto."
+    way_out = "Choose the {alternative} kernels, or auto, which takes what suits this CPU."
 
 
 class NothingQuantised(TernError):
     sentence = (
         "The model came back with {layers} of its layers unquantised, so it is not {precision}."
     )
-    way_out = "Use --kernel native, or choose bf16."
+    way_out = "Choose the native kernels, or bf16."
 
 
 class UnwritableFolder(TernError):
