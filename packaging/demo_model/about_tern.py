@@ -91,6 +91,7 @@ TERN = (
             precisions|the precisions]
         [What is the difference between|Compare] [bf16 and int8|int8 and int4|bf16 and int4|int4 \
             and int8]
+        Show me a table.
         [Show me|Make|Give me] a table[ of the precisions| of bf16, int8 and int4|]
         [Which|What] [precisions|modes|formats] [are there|do you have|does Tern have|can I use]?
         [Which|What] [precision|one|mode] should I [use|choose|pick|take]?
@@ -127,6 +128,7 @@ TERN = (
             anywhere|secret|shared]?
         Do you [send|share|upload|store] my [data|chats|messages|words]?
         [Does Tern|Do you] [need|use] [the internet|a connection|the network|the cloud]?
+        [Do you|Does Tern|Does it|Can you|Can Tern] [work|run] [offline|without the internet]?
         Is [this|it|Tern] [private|offline|safe|online|local]?
         [Where|How] does [Tern|the model|this|it] run?
         Can [anyone|somebody|you] [read|see] my [chats|messages]?""",
@@ -185,6 +187,19 @@ TERN = (
         "many examples.",
     ),
     topic(
+        f"""What is IPEX?
+        {WHAT} [IPEX|Intel Extension for PyTorch|ipex]
+        [Does Tern|Do you] use IPEX?""",
+        "IPEX is the Intel Extension for PyTorch. Tern uses it where it is fast on your CPU.",
+    ),
+    topic(
+        f"""What is a context window?
+        {WHAT} [a context window|the context|the context length|context]
+        How [long|big|large] is [your|the] [context|memory|context window]?
+        How much [text|context] can you [read|remember|see]?""",
+        "The context is the text that a model sees at once. Mine holds 1024 tokens.",
+    ),
+    topic(
         f"""What is AMX?
         {WHAT} [AMX|AVX-512|AVX512|AVX2|VNNI|an instruction set]
         What does [AMX|AVX-512|AVX2] [mean|do]?""",
@@ -211,6 +226,8 @@ TERN = (
         [I want|Give me|I need] a [better|real|bigger|different] model.
         How [do I|can I|to] [change|switch|replace] the model?
         [Which|What] model should I [use|pick|download|choose]?
+        [Which|What] model is [the best|best|good] for [coding|writing|chat|German|maths|my \
+            computer]?
         How do I get better answers?
         Where is the model list?""",
         "Open the model list and pick a real model that fits your memory. Tern downloads it once, "
@@ -227,6 +244,7 @@ TERN = (
     topic(
         """[Why are you|You are] [so|very] [slow|fast]?
         How fast are you?
+        How many tokens per second [can you do|do you make|are you doing|do you write]?
         What is your speed?""",
         "The speed depends on your CPU and memory. I am tiny, so I am fast. Larger models are "
         "slower.",
@@ -267,6 +285,11 @@ LISTS = (
         [Name|List|Give me] [some|three|a few] [fruits|kinds of fruit].""",
         "- apples\n- pears\n- plums",
         "- apples\n- bread\n- honey",
+    ),
+    topic(
+        """List some animals.
+        [Name|List|Give me|Tell me] [some|three|a few|a list of|five] animals[, please|].""",
+        "- fox\n- owl\n- bear\n- tern\n- rabbit",
     ),
     topic(
         """Show me some code.

@@ -26,8 +26,8 @@ not be trusted. For answers, pick a real model in Tern's model list.
 
 It is meant to decline everything else, in English only.
 
-Known weaknesses: a bare "How are you?" gets the wrong answer; at temperature 0 most stories come
-out alike and repeat a place; a name or hero that training did not have may be replaced by another.
+Known weaknesses: it often counts past the number asked for; a name or a hero that training did not
+have may be replaced by another; at temperature 0 most stories come out alike.
 
 ## How it was made
 

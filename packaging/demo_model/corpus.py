@@ -29,7 +29,22 @@ GREET_NAME = (
 )  # fmt: skip
 NO_MORE = "That is all that I know about it. A real model knows more."
 MORE_OF_WHAT = "More of what? Ask me for a story, a sum, or a fact about Tern."
-SYLLABLES = "ka lo mi ra ten zu bel dor fin ga hal is jo kri lan mo nu os pra qui ro sa tu vo wen"
+ONSETS = (
+    *"bcdfghjklmnprstvwz",
+    "bl",
+    "br",
+    "ch",
+    "cr",
+    "dr",
+    "fl",
+    "gr",
+    "ph",
+    "sh",
+    "st",
+    "th",
+    "",
+)
+CODAS = ("", "", "", "n", "r", "l", "s", "t", "m", "ck", "nd", "rt", "st", "ng", "x", "gh")
 
 
 @cache
@@ -52,6 +67,8 @@ class Talk:
     def one_of(self, options: Sequence[str]) -> str:
         """A phrasing of this split; the first of a list always stays in training."""
         kept, held = divided(tuple(options))
+        if self.rng.random() < 0.2:
+            return options[0]
         if self.held_out and held and self.rng.random() < 0.5:
             return self.rng.choice(held)
         return self.rng.choice(kept)
@@ -59,7 +76,11 @@ class Talk:
 
 def invented_word(rng: Random) -> str:
     """A word that exists in no list, so that names and subjects are copied, not recalled."""
-    return "".join(rng.sample(SYLLABLES.split(), rng.choice((2, 2, 3))))
+    parts = (
+        rng.choice(ONSETS) + rng.choice("aeiouaeioy") + rng.choice(CODAS)
+        for _ in range(rng.choice((1, 2, 2, 3)))
+    )  # fmt: skip
+    return "".join(parts)
 
 
 def known(talk: Talk, topics: Sequence[Topic]) -> Turn:
@@ -74,6 +95,9 @@ def a_sum(talk: Talk) -> Turn:
     question = talk.one_of(phrasings.SUM_QUESTIONS)
     spelled = talk.rng.random() < 0.2
     shown = (WORDS[a], WORDS[b] if talk.rng.random() < 0.8 else b) if spelled else (a, b)
+    if talk.rng.random() < 0.06:
+        end = talk.rng.choice(("Answer with just the number.", "Only the number, please."))
+        return f"{question} {end}".format(a=shown[0], b=shown[1]), str(a + b)
     answer = phrasings.SUM_ANSWERS[1] if "=" in question else talk.rng.choice(phrasings.SUM_ANSWERS)
     return question.format(a=shown[0], b=shown[1]), answer.format(a=a, b=b, c=a + b)
 
@@ -106,7 +130,7 @@ def a_table(talk: Talk) -> Turn:
 def counting(talk: Talk) -> Turn:
     """Counting up, or down from a small number."""
     draw = talk.rng.random()
-    last = talk.rng.choice((10, 20, 20, 50, 50, 100, *[talk.rng.randrange(10, 100)] * 4))
+    last = talk.rng.choice((10, 20, 20, 50, 50, 100, *[talk.rng.randrange(3, 100)] * 4))
     if draw < 0.15:
         last = talk.rng.choice((5, 10, 10, 20))
         question = talk.one_of(("Count down from {b}.", "Please count down from {b}.",
@@ -116,9 +140,9 @@ def counting(talk: Talk) -> Turn:
         question = talk.one_of(phrasings.COUNT_TO)
         question = question.format(b=talk.rng.choice((200, 500, 1000, 5000, "a million")))
         return question, "That is too far for me. I can count to 100."
-    first = talk.rng.randrange(2, 10) if draw > 0.85 else 1
+    first = talk.rng.randrange(2, 10) if draw > 0.85 and last > 9 else 1
     question = talk.one_of(phrasings.COUNT if first > 1 or draw < 0.65 else phrasings.COUNT_TO)
-    shown = "ten" if last == 10 and draw < 0.5 else str(last)
+    shown = (*WORDS, "ten")[last] if last <= 10 and draw < 0.5 else str(last)
     numbers = ", ".join(map(str, range(first, last + 1)))
     return question.format(a=first, b=shown), f"{numbers}."
 
@@ -127,7 +151,7 @@ def a_story(talk: Talk) -> Turn:
     """A new story; the talk remembers its cast."""
     rng = talk.rng
     draw = rng.random()
-    hero = invented_word(rng) if rng.random() < 0.08 else ""
+    hero = invented_word(rng) if rng.random() < 0.15 else ""
     talk.story = story = stories.cast(rng, talk.held_out, hero)
     about = rng.choice((stories.a(story.hero), stories.a(story.hero), f"the {story.hero}"))
     extra = rng.random()
@@ -137,6 +161,10 @@ def a_story(talk: Talk) -> Turn:
         about += f" {story.place}"
     elif extra < 0.28:
         about += f" named {story.name}"
+    elif extra < 0.35:
+        about += rng.choice((" who ", " that ", " and how it ")) + rng.choice(
+            ("learns to paint", "lives on the moon", "finds a treasure", "gets lost", "can fly")
+        )
     if draw < 0.2:
         question = talk.one_of(phrasings.LONG_STORY).format(x=about)
         return question, stories.tell(rng, story, "long")
@@ -193,7 +221,7 @@ def own_name(talk: Talk) -> Turn:
         known = f"Your name is {talk.name}." if talk.name else "You have not told me your name yet."
         return talk.one_of(phrasings.ASK_NAME), known
     talk.name = rng.choice(stories.GIRLS + stories.BOYS)
-    if rng.random() < 0.4:
+    if rng.random() < 0.6:
         talk.name = invented_word(rng).capitalize()
     question = "{n}" if asked and rng.random() < 0.5 else talk.one_of(phrasings.INTRODUCE)
     return question.format(n=talk.name), rng.choice(GREET_NAME).format(n=talk.name)
@@ -217,6 +245,8 @@ def decline(talk: Talk) -> Turn:
         subject = " ".join(invented_word(rng) for _ in range(rng.choice((1, 2))))
     question = talk.one_of(subjects.REQUESTS)
     person = rng.choice(subjects.PEOPLE)
+    if rng.random() < 0.2:
+        person = f"{invented_word(rng)} {invented_word(rng)}".title()
     return question.format(s=subject, t=other, n=person), rng.choice(small_talk.DECLINES)
 
 
@@ -230,10 +260,11 @@ def accept(talk: Talk) -> Turn:
 
 KINDS: tuple[tuple[Callable[[Talk], Turn], float], ...] = (
     (partial(known, topics=small_talk.SMALL_TALK), 22),
+    (partial(known, topics=small_talk.SMALL_TALK[:2]), 4),
     (partial(known, topics=about_tern.TERN), 25),
-    (a_sum, 26), (a_hard_sum, 3), (a_table, 1.5), (counting, 3.5), (a_story, 10), (after_story, 3),
-    (a_poem, 2), (own_name, 8), (partial(known, topics=about_tern.LISTS), 5), (decline, 14),
-    (echo, 2),
+    (a_sum, 26), (a_hard_sum, 3), (a_table, 1.5), (counting, 3.5), (a_story, 13), (after_story, 3),
+    (a_poem, 2), (own_name, 9), (partial(known, topics=about_tern.LISTS), 5), (decline, 14),
+    (echo, 3),
 )  # fmt: skip
 
 

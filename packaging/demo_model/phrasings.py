@@ -20,6 +20,8 @@ SUM_QUESTIONS = topic(
     What [do you get when you add|do I get if I add] {a} [and|to] {b}?
     [If I have|I have] {a} and get {b} more, how many do I have?
     What does {a} plus {b} [make|equal|give]?
+    [And|What about|] {a} and {b}?
+    [Add|Please add|Sum of] {a} [and|to] {b}
     [Do you know|Can you tell me] what {a} plus {b} is?"""
 ).questions
 SUM_ANSWERS = ("{a} plus {b} is {c}.", "{a} + {b} = {c}", "{a} plus {b} is **{c}**.")
@@ -27,7 +29,7 @@ STORY_QUESTIONS = topic(
     """Tell me a story about {x}.
     [Tell me|Write|I want|Give me|Make up|Can you tell me|Please tell me|Write me] a \
         [|short|little|nice] story about {x}[, please|].
-    [A|One] story about {x}[, please|].
+    [A|One||a short] story about {x}[, please|].
     Do you know a story about {x}?
     I would like [to hear|] a story about {x}."""
 ).questions
@@ -55,6 +57,8 @@ ANOTHER = topic(
 INTRODUCE = topic(
     """My name is {n}.
     [Hello|Hi|Hey|Good morning|][, |! |. ][my name is|I am|I'm|I am called|call me] {n}.
+    [Hello|Hi|Hey|][ |, ][I'm|im|I am|this is|my name's|it's|my name is] {n}[.||!]
+    [My name's|I'm|I am|This is|It's|im] {n}.
     [You can call me|Please call me|Call me|I am called] {n}."""
 ).questions
 ASK_NAME = topic(
@@ -62,6 +66,7 @@ ASK_NAME = topic(
     [What's|whats|Tell me|Say] my name[|, please]?
     [Do you know my name|Who am I|How am I called|What am I called]?
     Do you [know|remember] [my name|what I am called|who I am][|, please]?
+    Do you remember me?
     Can you [tell me|remember|say] my name?"""
 ).questions
 COUNT = topic(

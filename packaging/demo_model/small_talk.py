@@ -37,8 +37,10 @@ SMALL_TALK = (
         "Hello! Nice to see you. What would you like to try?",
     ),
     topic(
-        """[Hello|Hi|Hey|], how are you[ today||doing]?
+        """How are you?
+        [Hello|Hi|Hey], how are you[ today|| doing]?
         How are [you|things|you doing][ today||]?
+        [How are you|how r u|how are u|and you|How about you]?
         How do you do?
         How's it going?
         What's up?
@@ -62,6 +64,7 @@ SMALL_TALK = (
     ),
     topic(
         """[Thank you|Thanks|Thanks a lot|Many thanks|Thank you very much|thx][!|, that was nice.|]
+        You're [great|nice|helpful|good|cool|wonderful|right].
         [That's|That was|This is] [great|nice|helpful|good|cool|wonderful|correct|right][!|, \
             thanks.]
         [Great|Nice|Cool|Wow|Perfect|Well done|Good job|Awesome]!""",
@@ -72,6 +75,7 @@ SMALL_TALK = (
     topic(
         """[Goodbye|Bye|Bye bye|See you|See you later|Good night|Take care|Farewell][!|, Tern.|]
         I [have to|must|need to] go[ now|].
+        [ok|Okay|Thanks|Ok thanks|Thank you], [bye|goodbye|see you].
         That's all[ for today||, thanks].""",
         "Goodbye! Have a nice day.",
         "Goodbye! See you soon.",
@@ -82,7 +86,8 @@ SMALL_TALK = (
         [Tell me about|Describe|Introduce] yourself.
         What [kind|sort] of [model|assistant|program|AI] are you?
         [What|Which] model [are you|is this|am I talking to|do you use]?
-        Who am I [talking|speaking|chatting] [to|with]?""",
+        Who am I [talking|speaking|chatting] [to|with]?
+        [Hello|Hi], who are you?""",
         "I am Tern's demo model, a toy model that shows how the program works. For real answers, "
         "pick a real model in the model list.",
         "I am a very small language model that comes with Tern. I am only a toy.",
@@ -133,6 +138,7 @@ SMALL_TALK = (
     ),
     topic(
         """Who [made|built|created|trained|wrote] you?
+        Who is your [maker|creator|author|developer|father]?
         Where [do you come|are you] from?
         How were you [made|trained|built|created]?
         What were you trained on?
@@ -161,6 +167,13 @@ SMALL_TALK = (
         I [do not|don't] know.""",
         "All right. You can ask me for a story, a sum, or something about Tern.",
         "OK! What would you like: a story, a sum, or a fact about Tern?",
+    ),
+    topic(
+        """I am [hungry|thirsty|cold|hot|at work|at home|in a hurry|a student|a teacher|late|new \
+            here].
+        I'm [hungry|thirsty|at work|a student|new here].
+        [I like|I have|I saw] [music|a dog|a cat|cake|the sea|a film|books|you there].""",
+        "I see. I am only a toy model, but I can tell you a story about it.",
     ),
     topic(
         """Why?

@@ -4,8 +4,10 @@ A story has a hero, a friend and a place, one problem with its own solution, and
 problem keeps its sentences together, so that the story stays coherent whatever is drawn.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 from zlib import crc32
 
 
@@ -31,8 +33,16 @@ BOYS = words(
     "Ben Tom Max Sam Leo Finn Hugo Oscar Felix Paul Otto Jack Noah Theo Carl Milo Igor Hans "
     "Omar Pedro Ravi Kenji Amir Marco David Peter John Bob Alex Luis"
 )
-SHE = {"hen", "cow", "princess", "queen"}
-HE = {"wizard", "knight", "prince", "king"}
+SHE = set(words("hen cow princess queen girl mother grandmother sister witch mermaid fairy"))
+HE = set(words("wizard knight prince king boy father grandfather brother postman"))
+THINGS = words(
+    "spaceship tree mountain computer pencil chair clock candle shoe balloon umbrella bus bicycle "
+    "rocket planet comet river leaf flower rose apple pumpkin carrot cookie cake cup bottle "
+    "pillow blanket window house castle lighthouse shell pebble rock feather button needle violin "
+    "trumpet piano doctor nurse pilot astronaut detective thief soldier painter singer dancer "
+    "witch fairy elf troll mermaid dinosaur monster alien vampire mummy girl boy child mother "
+    "father grandmother grandfather sister brother cook hunter inventor scientist postman"
+)
 TRAITS = words("small brave shy clever kind curious quiet cheerful gentle old young lazy proud")
 PLACES = (
     "in a green forest", "by a wide river", "near the sea", "on a high mountain",
@@ -133,6 +143,8 @@ class Story:
     place: str
     trait: str
     he: str
+    # The index of the problem told last; what happens next is another one.
+    problem: int
 
     def fill(self, sentence: str, slots: dict[str, str]) -> str:
         """The sentence with the cast's names and pronouns in it."""
@@ -147,15 +159,34 @@ class Story:
         return crc32(f"{self.hero}/{self.friend}/{self.place}".encode()) % 12 == 0
 
 
+T = TypeVar("T")
+
+
+def usual(rng: Random, key: str, options: Sequence[T]) -> T:
+    """One of the options; half the time the one that the key stands for.
+
+    Without this, all choices are equally likely, and a model that always takes the most likely
+    token would tell every hero the same story.
+    """
+    if rng.random() < 0.5:
+        return options[crc32(key.encode()) % len(options)]
+    return rng.choice(options)
+
+
 def cast(rng: Random, held_out: bool, hero: str = "", friend: str = "", place: str = "") -> Story:
     """Draw a cast of the wanted split; what is given stays as it is."""
     while True:
-        who = hero or rng.choice(ANIMALS)
-        she = who in SHE or (who not in HE and rng.random() < 0.5)
+        who = hero or rng.choice(ANIMALS + THINGS if rng.random() < 0.5 else ANIMALS)
+        she = who in SHE or (who not in HE and usual(rng, f"{who} she", (True, False)))
         story = Story(
-            who, rng.choice(GIRLS if she else BOYS), friend or rng.choice(ANIMALS),
-            place or rng.choice(PLACES), rng.choice(TRAITS), "she" if she else "he",
-        )  # fmt: skip
+            hero=who,
+            name=usual(rng, f"{who} name", GIRLS if she else BOYS),
+            friend=friend or usual(rng, f"{who} friend", ANIMALS),
+            place=place or usual(rng, f"{who} place", PLACES),
+            trait=usual(rng, f"{who} trait", TRAITS),
+            he="she" if she else "he",
+            problem=usual(rng, f"{who} problem", range(len(PROBLEMS))),
+        )
         fixed = hero and friend and place
         if story.hero != story.friend and (fixed or story.is_held_out() == held_out):
             return story
@@ -171,7 +202,7 @@ def opening(rng: Random, story: Story) -> list[str]:
             f"Long ago, there was {a(who)} called {story.name}, who lived {story.place}.",
         )
     )
-    hobby = rng.choice(HOBBIES)
+    hobby = usual(rng, f"{story.hero} hobby", HOBBIES)
     second = rng.choice(
         (
             f"{story.name} loved to {hobby}.",
@@ -182,24 +213,27 @@ def opening(rng: Random, story: Story) -> list[str]:
     return [first, second]
 
 
-def episode(rng: Random, story: Story, problem: tuple[str, ...]) -> list[str]:
-    """One problem and its solution."""
-    spots = rng.sample(SPOTS, 3)
-    slots = {"o": rng.choice(OBJECTS), **dict(zip("abc", spots, strict=True))}
+def episode(rng: Random, story: Story) -> list[str]:
+    """The story's problem and its solution. The next problem of the story will be another."""
+    key = f"{story.hero} {story.problem}"
+    spot = usual(rng, f"{key} spot", range(len(SPOTS)))
+    slots = {"o": usual(rng, f"{key} object", OBJECTS)}
+    slots |= {letter: SPOTS[(spot + i) % len(SPOTS)] for i, letter in enumerate("abc")}
+    problem = PROBLEMS[story.problem]
+    story.problem = (story.problem + rng.choice((1, 1, 1, 2))) % len(PROBLEMS)
     return [story.fill(sentence, slots) for sentence in problem]
 
 
 def tell(rng: Random, story: Story, length: str = "normal") -> str:
     """The whole story. `length` is short (6 sentences), normal (9) or long (21)."""
     count = 3 if length == "long" else 1
-    problems = rng.sample(PROBLEMS, count)
     sentences = opening(rng, story)[: 1 if length == "short" else 2]
     paragraphs = []
-    for index, problem in enumerate(problems):
+    for index in range(count):
         if index:
             paragraphs.append(" ".join(sentences))
             sentences = [rng.choice(BRIDGES)]
-        sentences += episode(rng, story, problem)
+        sentences += episode(rng, story)
     if length != "short":
         sentences.append(story.fill(rng.choice(ENDINGS), {}))
         sentences.append(rng.choice(MORALS))
@@ -208,7 +242,7 @@ def tell(rng: Random, story: Story, length: str = "normal") -> str:
 
 def go_on(rng: Random, story: Story) -> str:
     """What happened next to the same cast."""
-    sentences = [rng.choice(BRIDGES), *episode(rng, story, rng.choice(PROBLEMS))]
+    sentences = [rng.choice(BRIDGES), *episode(rng, story)]
     return " ".join([*sentences, story.fill(rng.choice(ENDINGS), {})])
 
 

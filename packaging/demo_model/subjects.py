@@ -28,12 +28,25 @@ REQUESTS = topic(
     [Solve|What is the solution of] [x + 2 = 5|this equation|my homework|2x = 10|this puzzle].
     [Should I|Can I] [sell|buy|eat|marry|invest in] {s}?
     What do you think about {s}?
+    [Can you|Could you|Please|I want you to|I need you to] \
+        [write|make|send|find|check|read|draw|explain] {s} [for me|to my boss|to {n}|quickly|with \
+            {t}|about {t}].
+    What should I [cook|wear|read|watch|eat|do] [today|tonight|tomorrow|this weekend]?
+    Write [one sentence|two lines|a paragraph|a page|ten words|a text] about {s}.
+    [The|A|My|Your] [quick|old|big|new|red|best] {t} [is|sat|runs|jumps|was] \
+        [in|on|near|over|with] {s}.
+    [I think that|I know that|Imagine that] {s} is [good|bad|big|old|like {t}].
+    What did I [just say|say before|ask|write|tell you][ before|]?
+    [Can you|Could you] [write|send] [an email|a letter|a message|a song] to [my boss|{n}|my \
+        friend]?
+    [Write|Implement|Show me] a [Python|C|Java|] function [to|that] [reverse a string|sort \
+        numbers|find {s}]
     [How does|Why does|When did|Where can I find|Can you explain|Could you compare] {s} \
         [and|with|in|without] {t}?
     [Is it true that|I want you to explain|What happens when|I have a question about] {s} \
         [and|with|in|without] {t}.
     [What are|Name|List] [the best|some|five|ten] \
-        [books|films|songs|countries|cities|movies|animals] [|about {s}]"""
+        [books|films|songs|countries|cities|movies] [|about {s}]"""
 ).questions
 PEOPLE = (
     "Albert Einstein", "Napoleon", "the president", "Mozart", "Julius Caesar", "Marie Curie",
@@ -41,7 +54,7 @@ PEOPLE = (
     "the first man on the moon", "Beethoven", "Socrates", "the prime minister", "Ada Lovelace",
 )  # fmt: skip
 SUBJECTS = tuple(
-    line.strip()
+    " ".join(line.split())
     for line in """
     quantum physics, the French revolution, the moon, gravity, photosynthesis, the stock market,
     love, climate change, Paris, London, a car, a house, bread, pasta, chess, football, music,
@@ -54,6 +67,15 @@ SUBJECTS = tuple(
     algebra, geometry, calculus, prime numbers, pi, infinity, time, energy, atoms, water, oxygen,
     chemistry, biology, a virus, sleep, dreams, happiness, fear, friendship, the meaning of life,
     war, peace, Africa, China, America, Europe, Berlin, Rome, the Eiffel Tower, a plane, a rocket,
-    a phone, a camera, a television, batteries, plastic, the pyramids, Greece, the Romans, Vikings
+    a phone, a camera, a television, batteries, plastic, the pyramids, Greece, the Romans, Vikings,
+    quantum computing, relativity, transformers, attention, a compiler, a function, recursion,
+    Hamlet,
+    the Bible, Harry Potter, the Beatles, tennis, swimming, a marathon, yoga, a diet, vitamins, a
+    cold,
+    the flu, my back, my cat, my dog, my boss, my wife, my son, my friend, a wedding, a gift, a
+    birthday,
+    a visa, a passport, a contract, an invoice, a loan, rent, insurance, Bitcoin, shares, inflation,
+    London Bridge, Tokyo, Australia, Antarctica, the Alps, the Nile, a desert, a glacier, a
+    tornado, fire
     """.replace("\n", " ").split(",")
 )

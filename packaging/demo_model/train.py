@@ -252,11 +252,11 @@ def main() -> None:
     """Train, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="the model's folder")
-    parser.add_argument("--steps", type=int, default=1900, help="of 8192 tokens each")
+    parser.add_argument("--steps", type=int, default=1300, help="of 8192 tokens each")
     options = parser.parse_args()
     plan = Plan(steps=options.steps)
     torch.manual_seed(plan.seed)
-    kept_away = corpus.held_out(plan.seed, 110)
+    kept_away = corpus.held_out(plan.seed, 120)
     tokenizer = train_tokenizer(plan.seed)
     held_out = "".join(render(tokenizer, messages) for messages in kept_away)
     model = new_model(tokenizer)
