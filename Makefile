@@ -4,21 +4,18 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test lint test-slow screenshots clean
+.PHONY: run test lint screenshots clean
 
 run: $(READY)
 	$(BIN)/tern
 
 test: $(READY) lint
-	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m "not slow"
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-
-test-slow: $(READY)
-	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m slow
 
 screenshots: $(READY)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots.py
