@@ -11,7 +11,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import psutil
@@ -27,6 +27,7 @@ from engine.messages import (
     Metrics,
     Precision,
     Proof,
+    Quantisation,
     SamplingSettings,
 )
 
@@ -51,6 +52,7 @@ class Plan:
     prompt_tokens: int
     new_tokens: int
     repeats: int
+    quantisation: Quantisation = field(default_factory=Quantisation)
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,13 @@ def measure(
     """
     tell(f"{precision}: loading")
     loaded = engine.load(
-        Load(request_id=0, model=plan.model, precision=precision, kernel=plan.kernel)
+        Load(
+            request_id=0,
+            model=plan.model,
+            precision=precision,
+            kernel=plan.kernel,
+            quantisation=plan.quantisation,
+        )
     )
     if plan.prompt_tokens + plan.new_tokens > loaded.context_length:
         raise BadSetting(

@@ -28,11 +28,27 @@ class Checkpoint:
     def __contains__(self, name: str) -> bool:
         return name in self._files
 
+    def names(self) -> list[str]:
+        """Return the names of all tensors."""
+        return list(self._files)
+
     def tensor(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
         """Return the tensor `name`, mapped.
 
-        Raises DamagedFile where it is missing or has another shape than config.json says.
+        Raises DamagedFile where it is missing, holds no floats or has another shape than
+        config.json says.
         """
+        tensor = self.any_tensor(name)
+        if tuple(tensor.shape) != shape:
+            reason = f"{name} has the shape {tuple(tensor.shape)} where config.json says {shape}"
+            raise DamagedFile(file=self._files[name], reason=reason)
+        if not tensor.is_floating_point():
+            reason = f"{name} holds {tensor.dtype}, not floats"
+            raise DamagedFile(file=self._files[name], reason=reason)
+        return tensor
+
+    def any_tensor(self, name: str) -> torch.Tensor:
+        """Return the tensor `name` of whatever shape and type. Raises DamagedFile."""
         file = self._files.get(name)
         if file is None:
             raise DamagedFile(file=self.folder, reason=f"it has no weights named {name}")
@@ -43,11 +59,6 @@ class Checkpoint:
             tensor: torch.Tensor = handle.get_tensor(name)
         except (SafetensorError, OSError, RuntimeError) as error:
             raise DamagedFile(file=file, reason=_plain(error)) from error
-        if tuple(tensor.shape) != shape:
-            reason = f"{name} has the shape {tuple(tensor.shape)} where config.json says {shape}"
-            raise DamagedFile(file=file, reason=reason)
-        if not tensor.is_floating_point():
-            raise DamagedFile(file=file, reason=f"{name} holds {tensor.dtype}, not floats")
         return tensor
 
 

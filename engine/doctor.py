@@ -17,7 +17,7 @@ from huggingface_hub import constants
 
 from engine.errors import TernError
 from engine.hardware import Cpu, Isa, available_memory, openmp_library
-from engine.kernels.base import ipex_installed, pick
+from engine.kernels.base import ipex_caution, ipex_installed, pick
 from engine.messages import Precision
 from engine.models import LocalModel, local_models
 from engine.paths import Paths, assets_folder
@@ -46,13 +46,14 @@ class KernelAdvice:
     """The kernels of one precision: what "auto" takes and why, what "ipex" would say.
 
     For a large model: one of fewer parameters than IPEX_WORTHWHILE runs natively.
-    `ipex_problem` is empty where IPEX can serve the precision.
+    `ipex_problem` is empty where IPEX can serve the precision, `ipex_caution` where it is fast.
     """
 
     precision: Precision
     kernel: str
     why: str
     ipex_problem: str
+    ipex_caution: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Report:
-    """All that `tern doctor` tells. Memory in bytes; None as a version: not installed."""
+    """All that `tern doctor` tells. Memory in bytes; None as a version: not installed.
+
+    ipex_isa is the level that IPEX itself finds; None where it was not asked.
+    """
 
     versions: dict[str, str | None]
     system: str
@@ -82,6 +86,7 @@ class Report:
     kernels: tuple[KernelAdvice, ...]
     places: tuple[Place, ...]
     models: tuple[LocalModel, ...]
+    ipex_isa: str | None = None
 
 
 def examine(paths: Paths, cpu: Cpu) -> Report:
@@ -112,7 +117,7 @@ def advise(precision: Precision, isa: Isa, has_ipex: bool) -> KernelAdvice:
         pick(precision, "ipex", isa, has_ipex)
     except TernError as problem:
         return KernelAdvice(precision, choice.kernel, choice.why, problem.said)
-    return KernelAdvice(precision, choice.kernel, choice.why, "")
+    return KernelAdvice(precision, choice.kernel, choice.why, "", ipex_caution(precision, isa))
 
 
 def tern_version() -> str:

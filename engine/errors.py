@@ -116,6 +116,16 @@ class KernelUnavailable(TernError):
     way_out = "Choose the {alternative} kernels, or auto, which takes what suits this CPU."
 
 
+class OnlyForIpex(TernError):
+    sentence = "{option} is for IPEX's kernels, and this model runs on the native ones: {reason}."
+    way_out = "Leave the option out, or ask for IPEX with --kernel ipex."
+
+
+class AlreadyQuantised(TernError):
+    sentence = "This model was published in 4 bits ({method}), so it cannot run in {precision}."
+    way_out = "Choose int4, or the version of the model that was not quantised."
+
+
 class NothingQuantised(TernError):
     sentence = (
         "The model came back with {layers} of its layers unquantised, so it is not {precision}."

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
@@ -75,8 +75,17 @@ class Cpu:
 def read_cpu(root: Path = Path("/"), allowed: set[int] | None = None) -> Cpu:
     """Return this computer's processor, from /proc and /sys below `root`.
 
-    allowed: logical CPUs this process may run on; None asks the system.
+    allowed: logical CPUs this process may run on; None asks the system. TERN_ISA=avx2 in the
+    environment hides everything above AVX2, as for measuring what an older CPU would do.
     """
+    cpu = _read_cpu(root, allowed)
+    if os.environ.get("TERN_ISA", "").lower() == "avx2":
+        hidden = {flag for flag in cpu.flags if flag.startswith(("avx512", "amx", "avx_vnni"))}
+        return replace(cpu, flags=cpu.flags - hidden)
+    return cpu
+
+
+def _read_cpu(root: Path, allowed: set[int] | None) -> Cpu:
     if not (root / "proc/cpuinfo").is_file():
         count = psutil.cpu_count(logical=False) or 1
         return Cpu(platform.processor() or platform.machine(), frozenset(), tuple(range(count)))
@@ -149,11 +158,19 @@ def child_environment(cpu: Cpu, base: Mapping[str, str]) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONIOENCODING": "utf-8",
     }
+    environment |= isa_limits()
     openmp = openmp_library()
     if openmp:
         preloaded = [str(openmp), base.get("LD_PRELOAD", "")]
         environment["LD_PRELOAD"] = ":".join(filter(None, preloaded))
     return environment
+
+
+def isa_limits() -> dict[str, str]:
+    """Return what holds torch, IPEX and oneDNN to AVX2 where TERN_ISA asks for it."""
+    if os.environ.get("TERN_ISA", "").lower() != "avx2":
+        return {}
+    return {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 
 
 def openmp_library() -> Path | None:

@@ -29,6 +29,7 @@ class Kernel(StrEnum):
 
 
 KernelChoice: TypeAlias = Literal["auto", "ipex", "native"]
+LowPrecision: TypeAlias = Literal["auto", "none", "fp16", "bf16", "int8"]
 Role: TypeAlias = Literal["system", "user", "assistant"]
 FinishReason: TypeAlias = Literal["end", "stop-string", "length", "context", "stopped"]
 
@@ -57,6 +58,26 @@ class SamplingSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_new_tokens: int | None = None
 
 
+class Quantisation(msgspec.Struct, frozen=True, kw_only=True):
+    """How weights are rounded where a precision rounds them; the defaults suit chat models.
+
+    alpha is SmoothQuant's; None searches for it (IPEX). calibration is the path of a text file,
+    "" the text that ships with Tern; its first `samples` pieces of `length` tokens are used. The
+    rest shapes IPEX's weight-only recipes: weight_only takes int8 weights with float activations
+    instead of SmoothQuant; group_size None is 32 in int4 and one group a row in int8; lowp_mode
+    is the lowest precision that the multiplication may use.
+    """
+
+    alpha: float | None = 0.5
+    calibration: str = ""
+    samples: int = 8
+    length: int = 256
+    weight_only: bool = False
+    group_size: int | None = None
+    symmetric: bool = False
+    lowp_mode: LowPrecision = "auto"
+
+
 # -- commands ------------------------------------------------------------------------------------
 
 
@@ -72,6 +93,7 @@ class Load(Command, frozen=True):
     precision: Precision
     kernel: KernelChoice = "auto"
     context_length: int | None = None
+    quantisation: Quantisation = Quantisation()
 
 
 class Generate(Command, frozen=True):

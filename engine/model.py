@@ -45,6 +45,14 @@ class LanguageModel(Protocol):
     def used(self) -> int:
         """How many tokens the cache holds."""
 
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of weights that are read for one token."""
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Bytes that one token adds to the cache."""
+
     def keep_prefix(self, ids: Sequence[int]) -> int:
         """Roll the cache back to the longest prefix shared with `ids`; return its length."""
 

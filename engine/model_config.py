@@ -17,6 +17,13 @@ FAMILIES = {
     "Qwen2ForCausalLM": "Qwen2",
     "Qwen3ForCausalLM": "Qwen3",
 }
+# How IPEX's loader calls the ways in which other programs store 4-bit weights.
+_FOUR_BIT_METHODS = {
+    "gptq": "gptq",
+    "awq": "awq",
+    "intel/auto-round": "gptq",
+    "auto-round": "gptq",
+}
 _JSON_LIMIT = 50_000_000  # bytes
 
 
@@ -28,6 +35,18 @@ class Llama3Scaling:
     low_freq_factor: float
     high_freq_factor: float
     original_context: int
+
+
+@dataclass(frozen=True)
+class FourBitCheckpoint:
+    """Weights that another program has quantised to 4 bits: GPTQ's or AWQ's way of storing them.
+
+    desc_act: whether GPTQ ordered the input channels by activation.
+    """
+
+    method: str
+    group_size: int
+    desc_act: bool
 
 
 @dataclass(frozen=True)
@@ -56,6 +75,7 @@ class ModelConfig:
     attention_bias: bool
     mlp_bias: bool
     qk_norm: bool
+    four_bit: FourBitCheckpoint | None = None
 
     def linear_shapes(self) -> dict[str, tuple[int, int]]:
         """Return (out_features, in_features) of one layer's linears by their checkpoint names."""
@@ -154,6 +174,7 @@ class _Fields:
             attention_bias=attention_bias,
             mlp_bias=self._flag("mlp_bias"),
             qk_norm=architecture == "Qwen3ForCausalLM",
+            four_bit=self._four_bit(),
         )
 
     def _architecture(self) -> str:
@@ -165,11 +186,27 @@ class _Fields:
         return name
 
     def _refuse_unknown_features(self) -> None:
-        if self._values.get("quantization_config") is not None:
-            raise UnsupportedFeature(feature="weights that were quantised by another program")
         activation = self._values.get("hidden_act", "silu")
         if activation != "silu":
             raise UnsupportedFeature(feature=f"the activation function {str(activation)[:40]}")
+
+    def _four_bit(self) -> FourBitCheckpoint | None:
+        values = self._values.get("quantization_config")
+        if values is None:
+            return None
+        if not isinstance(values, dict):
+            self._damaged("quantization_config is no object")
+        inner = _Fields(self._path, values)
+        name, bits = str(values.get("quant_method"))[:40], values.get("bits", 4)
+        method = _FOUR_BIT_METHODS.get(name)
+        if "auto-round" in name and "awq" in str(values.get("packing_format", "")):
+            method = "awq"
+        if method is None or bits != 4:
+            raise UnsupportedFeature(feature=f"weights quantised by {name} to {bits!s:.8} bits")
+        return FourBitCheckpoint(method, inner._group_size(), inner._flag("desc_act"))
+
+    def _group_size(self) -> int:
+        return -1 if self._values.get("group_size") == -1 else self._count("group_size", 128)
 
     def _context(self) -> int:
         """The longest exact context: a sliding window ends it, as full attention is used."""

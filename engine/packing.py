@@ -6,31 +6,26 @@ folder that exists is complete. Peak memory is one layer in float and its packed
 """
 
 import json
-import os
 import re
-import shutil
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import psutil
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.checkpoint import Checkpoint, fingerprint
-from engine.errors import UnwritableFolder
 from engine.kernels import native
 from engine.messages import Precision
 from engine.model import rms_norm
 from engine.model_config import ModelConfig
-from engine.paths import make_folder
 from engine.quantize.calibration import Calibration, ObservedLinear
 from engine.quantize.groupwise import quantise_int4
-from engine.quantize.smoothquant import quantise_int8, smoothing_factors
+from engine.quantize.smoothquant import ALPHA, quantise_int8, smoothing_factors
+from engine.whole_folder import whole_folder
 
 _FORMAT = 2
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
@@ -134,31 +129,22 @@ def pack(
     sequences: Sequence[list[int]],
     folder: Path,
     on_step: Callable[[int, int], None],
+    alpha: float = ALPHA,
 ) -> None:
     """Quantise `source` to `precision` into `folder`, calibrating on token id `sequences`.
 
-    on_step(done, total) is called before each layer; what it raises ends the work and leaves
-    nothing behind. Raises UnwritableFolder where the disk is full or refuses.
+    alpha is SmoothQuant's, for int8. on_step(done, total) is called before each layer; what it
+    raises ends the work and leaves nothing behind. Raises UnwritableFolder where the disk is full
+    or refuses.
     """
-    make_folder(folder.parent)
-    _sweep(folder.parent)
-    partial = folder.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.partial")
-    try:
-        partial.mkdir()
-        _pack_into(source, precision, sequences, partial, on_step)
+    with whole_folder(folder) as partial:
+        _pack_into(source, precision, sequences, partial, on_step, alpha)
         manifest = {
             "format": _FORMAT,
             "precision": precision,
             "source": str(source.checkpoint.folder),
         }
         (partial / _MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-        if not is_packed(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            partial.rename(folder)
-    except (OSError, SafetensorError) as error:
-        raise UnwritableFolder(folder=folder.parent, reason=error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _pack_into(
@@ -167,6 +153,7 @@ def _pack_into(
     sequences: Sequence[list[int]],
     folder: Path,
     on_step: Callable[[int, int], None],
+    alpha: float,
 ) -> None:
     config = source.config
     calibration = Calibration(config, source.embedding(), sequences)
@@ -178,17 +165,20 @@ def _pack_into(
         }
         calibration.run(norms, linears)
         if precision is Precision.INT8:
-            smooth(norms, linears, config)
+            smooth(norms, linears, config, alpha)
         tensors = {f"norms.{name}": norm for name, norm in norms.items()}
         for name, linear in linears.items():
             tensors |= _pack_linear(name, linear, precision)
         _write_packed(tensors, layer_file(folder, number))
     on_step(config.layers, config.layers + 1)
-    _write_packed(_pack_head(source, precision, calibration), head_file(folder))
+    _write_packed(_pack_head(source, precision, calibration, alpha), head_file(folder))
 
 
 def smooth(
-    norms: dict[str, Tensor], linears: Mapping[str, ObservedLinear], config: ModelConfig
+    norms: dict[str, Tensor],
+    linears: Mapping[str, ObservedLinear],
+    config: ModelConfig,
+    alpha: float = ALPHA,
 ) -> None:
     """Apply SmoothQuant's factors to a layer's observed float32 weights, in place.
 
@@ -197,7 +187,7 @@ def smooth(
     that share a kv head share its factors. So they cost nothing at run time.
     """
     down = linears[_DOWN]
-    factors = smoothing_factors(down.peak, [down.weight])
+    factors = smoothing_factors(down.peak, [down.weight], alpha)
     _divide_rows(linears[_UP], factors)
     down.weight = down.weight * factors
     out, value = linears[_O], linears[_V]
@@ -209,6 +199,7 @@ def smooth(
     factors = smoothing_factors(
         per_kv_head(out.peak).flatten(),
         [per_kv_head(out.weight.abs().amax(0)).flatten()[None]],
+        alpha,
     )
     _divide_rows(value, factors)
     by_head = factors.view(config.kv_heads, 1, config.head_dim).expand(-1, groups, -1)
@@ -218,7 +209,7 @@ def smooth(
         ("post_attention_layernorm", (_GATE, _UP)),
     ):
         group = [linears[name] for name in names]
-        factors = smoothing_factors(group[0].peak, [linear.weight for linear in group])
+        factors = smoothing_factors(group[0].peak, [linear.weight for linear in group], alpha)
         norms[norm] = norms[norm] / factors
         for linear in group:
             linear.weight = linear.weight * factors
@@ -242,7 +233,9 @@ def _pack_linear(name: str, linear: ObservedLinear, precision: Precision) -> dic
     return {f"{name}.{part}": tensor for part, tensor in packed.items()}
 
 
-def _pack_head(source: Source, precision: Precision, calibration: Calibration) -> dict[str, Tensor]:
+def _pack_head(
+    source: Source, precision: Precision, calibration: Calibration, alpha: float
+) -> dict[str, Tensor]:
     """The head is int8 in either precision: it decides the token."""
     norm, weight = source.final_norm().float(), source.head()
     factors = None
@@ -250,15 +243,7 @@ def _pack_head(source: Source, precision: Precision, calibration: Calibration) -
         eps = source.config.norm_eps
         inputs = [rms_norm(hidden, norm, eps) for hidden in calibration.hidden]
         peak = torch.cat([x.abs().amax(0, keepdim=True) for x in inputs]).amax(0)
-        factors = smoothing_factors(peak, [weight])
+        factors = smoothing_factors(peak, [weight], alpha)
         norm = norm / factors
     packed = native.Int8Linear.pack(quantise_int8(weight, factors))
     return {"norm": norm} | {f"head.{part}": tensor for part, tensor in packed.items()}
-
-
-def _sweep(root: Path) -> None:
-    """Remove what packers left that were killed: folders whose process is gone."""
-    for partial in root.glob(".*.partial"):
-        pid = partial.name[1:].partition("-")[0]
-        if not (pid.isdigit() and psutil.pid_exists(int(pid))):
-            shutil.rmtree(partial, ignore_errors=True)

@@ -3,21 +3,19 @@
 from collections import Counter
 
 from engine.errors import NothingQuantised
-from engine.messages import Kernel, Precision, Proof
+from engine.messages import Precision, Proof
 from engine.model import Decoder
 
 _METHODS = {
-    (Precision.BF16, Kernel.NATIVE): "bf16 weights as published",
-    (Precision.BF16, Kernel.IPEX): "bf16 weights, prepacked by IPEX",
-    (Precision.INT8, Kernel.NATIVE): "SmoothQuant: weights per channel, activations per token",
-    (Precision.INT4, Kernel.NATIVE): "weight-only, groups of 32, ranges weighted by calibration",
-    (Precision.INT4, Kernel.IPEX): "IPEX weight-only, groups of 32, rounded to nearest",
+    Precision.BF16: "bf16 weights as published",
+    Precision.INT8: "SmoothQuant: weights per channel, activations per token",
+    Precision.INT4: "weight-only, groups of 32, ranges weighted by calibration",
 }
 _EMBEDDING = ("embedding", 1, "a table look-up, no multiplication")
 _ODD_SHAPE = "its shape is no multiple of what the kernel takes at a time"
 
 
-def prove(decoder: Decoder, precision: Precision, kernel: Kernel) -> Proof:
+def prove(decoder: Decoder, precision: Precision) -> Proof:
     """Return the count. Raises NothingQuantised where nothing is of `precision`."""
     kinds = Counter(
         linear.weight_dtype for layer in decoder.layers for linear in layer.linears.values()
@@ -36,6 +34,6 @@ def prove(decoder: Decoder, precision: Precision, kernel: Kernel) -> Proof:
         float_layers=floats,
         weight_dtype=str(precision),
         activation_dtype="int8" if precision is Precision.INT8 else "bf16",
-        method=_METHODS[precision, kernel],
+        method=_METHODS[precision],
         left_in_float=left,
     )

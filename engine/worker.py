@@ -146,6 +146,7 @@ class Worker:
             command.context_length,
             Paths.default(),
             cpu,
+            command.quantisation,
         )
 
         def on_progress(stage: str, done: int, total: int) -> None:
@@ -162,7 +163,7 @@ class Worker:
                 is_demo=local.is_demo,
                 precision=loaded.precision,
                 kernel=loaded.choice.kernel,
-                isa=cpu.isa.name,
+                isa=loaded.isa.name,
                 why=loaded.choice.why,
                 threads=cpu.threads,
                 context_length=loaded.model.context_length,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from engine.bench import Plan, Row, Spread, measure
 from engine.cli import console
 from engine.cli.bandwidth import Bandwidth, measure_apart
+from engine.cli.inputs import quantisation_from
 from engine.cli.session import ClientFactory, Explained, Session
 from engine.errors import BadSetting, TernError
 from engine.hardware import Cpu, read_cpu
@@ -40,7 +41,14 @@ class Results:
 def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
     """Run the command. A precision that fails does not keep the others from being measured."""
     name = resolve(args.model).name
-    plan = Plan(name, args.kernel, args.prompt_tokens, args.new_tokens, args.repeats)
+    plan = Plan(
+        name,
+        args.kernel,
+        args.prompt_tokens,
+        args.new_tokens,
+        args.repeats,
+        quantisation_from(args),
+    )
     cpu = read_cpu()
     results = _measure_all(plan, _precisions(args.precision), cpu, make_client)
     for line in _table(results.rows):

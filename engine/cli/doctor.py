@@ -2,19 +2,24 @@
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 
-from engine.cli import console
+from engine.cli import console, ipex_level
 from engine.cli.session import ClientFactory
 from engine.doctor import KernelAdvice, Report, examine
 from engine.hardware import read_cpu
-from engine.kernels.base import IPEX_WORTHWHILE
+from engine.kernels.base import IPEX_WORTHWHILE, ipex_installed
 from engine.messages import Kernel
 from engine.paths import Paths
 
 
 def run(args: argparse.Namespace, _make_client: ClientFactory) -> int:
     """Run the command."""
-    report = examine(Paths.default(), read_cpu())
+    cpu = read_cpu()
+    report = examine(Paths.default(), cpu)
+    if ipex_installed():
+        # What the kernels will really run on: IPEX may see less than the flags say.
+        report = replace(report, ipex_isa=ipex_level.ask_apart(cpu))
     if args.json:
         console.print_json(report)
         return 0
@@ -29,6 +34,8 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     yield "system", report.system
     yield "CPU", report.cpu
     yield "instructions", f"{report.isa} ({_flags(report.flags)})"
+    if report.versions.get("ipex"):
+        yield "IPEX computes on", report.ipex_isa or "nothing: it cannot be imported here"
     limit = f", limited to {report.quota:g} CPUs" if report.quota else ""
     yield "threads", f"{report.threads} on cores {_ranges(report.cores)}{limit}"
     available, total = console.size(report.memory_available), console.size(report.memory_total)
@@ -39,7 +46,7 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     yield "", ""
     for advice in report.kernels:
         yield f"{advice.precision}", f"{advice.kernel} kernels: {advice.why}{_exception(advice)}"
-        asked = advice.ipex_problem or "IPEX can serve it"
+        asked = advice.ipex_problem or advice.ipex_caution or "IPEX can serve it"
         yield "  --kernel ipex", asked
     yield "", ""
     for place in report.places:

@@ -6,7 +6,7 @@ import sys
 import msgspec
 
 from engine.cli import console
-from engine.cli.inputs import request_from
+from engine.cli.inputs import quantisation_from, request_from
 from engine.cli.session import ClientFactory, Session
 from engine.messages import Chunk, Done, Load, Loaded, Precision
 from engine.models import DEMO_NOTICE, resolve
@@ -20,6 +20,7 @@ def load_request(args: argparse.Namespace) -> Load:
         precision=Precision(args.precision),
         kernel=args.kernel,
         context_length=getattr(args, "context_length", None),
+        quantisation=quantisation_from(args),
     )
 
 

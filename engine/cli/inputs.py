@@ -12,7 +12,7 @@ import msgspec
 
 from engine.cli.session import Explained
 from engine.errors import BadSetting, EmptyPrompt, FileUnreadable
-from engine.messages import ChatMessage, Generate, SamplingSettings
+from engine.messages import ChatMessage, Generate, Quantisation, SamplingSettings
 
 STDIN = "-"
 _CONVERSATION_EXAMPLE = '[{"role": "user", "content": "Hello"}]'
@@ -64,6 +64,22 @@ def sampling_from(args: argparse.Namespace) -> SamplingSettings:
         seed=args.seed,
         stop=tuple(as_text("--stop", stop) for stop in args.stop),
         max_new_tokens=args.max_new_tokens,
+    )
+
+
+def quantisation_from(args: argparse.Namespace) -> Quantisation:
+    """Return how weights are to be rounded."""
+    if args.calibration:
+        read_text(args.calibration)
+    return Quantisation(
+        alpha=args.alpha,
+        calibration=str(Path(args.calibration).absolute()) if args.calibration else "",
+        samples=args.calibration_samples,
+        length=args.calibration_length,
+        weight_only=args.weight_only,
+        group_size=args.group_size,
+        symmetric=args.symmetric,
+        lowp_mode=args.lowp_mode,
     )
 
 

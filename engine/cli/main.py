@@ -16,6 +16,7 @@ from engine.cli import (
     console,
     doctor,
     generate,
+    ipex_level,
     models,
     perplexity,
 )
@@ -33,6 +34,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, ClientFactory], int]] = {
     "doctor": doctor.run,
     "models": models.run,
     "read-bandwidth": bandwidth.run,
+    "ipex-level": ipex_level.run,
 }
 
 

@@ -3,9 +3,10 @@
 import argparse
 import math
 from collections.abc import Callable
+from typing import get_args
 
 from engine.doctor import tern_version
-from engine.messages import Precision
+from engine.messages import LowPrecision, Precision
 from engine.models import DEMO
 
 _PRECISIONS = tuple(precision.value for precision in Precision)
@@ -65,7 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     models = _command(commands, "models", "the models on this computer")
     verbs = models.add_subparsers(dest="verb", required=True, metavar="VERB")
     _add_json(_command(verbs, "list", "list them"))
-    # `bench` runs this one as its own process, so it is left out of the help.
+    # `bench` and `doctor` run these as processes of their own; the help leaves them out.
+    commands.add_parser("ipex-level", allow_abbrev=False)
     bandwidth = commands.add_parser("read-bandwidth", allow_abbrev=False)
     bandwidth.add_argument("--cores", required=True)
     return parser
@@ -113,6 +115,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", choices=("all", *_PRECISIONS), default="all", help="default: all, in turn"
     )
+    _add_quantisation(parser)
     for option, default, text in (
         ("--prompt-tokens", 128, "length of the prompts"),
         ("--new-tokens", 64, "length of the replies"),
@@ -149,6 +152,40 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
         choices=_PRECISIONS,
         default="bf16",
         help="number format of the weights; default bf16",
+    )
+    _add_quantisation(parser)
+
+
+def _alpha(text: str) -> float | None:
+    return None if text == "search" else number(float, 0, 1)(text)
+
+
+_alpha.__name__ = "number from 0 to 1"  # argparse's error names it
+
+
+def _add_quantisation(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("quantisation (the defaults suit chat models)")
+    group.add_argument(
+        "--alpha",
+        type=_alpha,
+        default=0.5,
+        metavar="X",
+        help='SmoothQuant\'s alpha, 0 to 1; "search" tries several (IPEX); default 0.5',
+    )
+    group.add_argument("--calibration", default="", metavar="F", help="text to calibrate on")
+    samples, length = number(int, 1, 2**20), number(int, 2, 2**20)
+    group.add_argument("--calibration-samples", type=samples, default=8, metavar="N")
+    group.add_argument("--calibration-length", type=length, default=256, metavar="N", help="tokens")
+    group.add_argument(
+        "--weight-only", action="store_true", help="int8 weights, float activations (IPEX)"
+    )
+    group.add_argument("--group-size", type=int, metavar="N", help="weights a scale (IPEX)")
+    group.add_argument("--symmetric", action="store_true", help="no zero points (IPEX)")
+    group.add_argument(
+        "--lowp-mode",
+        choices=get_args(LowPrecision),
+        default="auto",
+        help="lowest precision to compute in, weight-only (IPEX)",
     )
 
 

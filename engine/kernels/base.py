@@ -6,19 +6,52 @@ Light half: decides from the instruction sets and from what is installed, import
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from engine.errors import KernelUnavailable
+from engine.errors import AlreadyQuantised, KernelUnavailable, UnsupportedFeature
 from engine.hardware import Isa
 from engine.messages import Kernel, KernelChoice, Precision
 
-# The level from which IPEX 2.8's kernels for a precision are real (docs/adr/0002-ipex.md). Below
-# it bf16 refuses to run, and weight-only int4 unpacks the whole weight at each call. Its int8
-# SmoothQuant is not built in yet: int8 runs natively everywhere.
-IPEX_NEEDS: dict[Precision, Isa] = {
-    Precision.BF16: Isa.AVX512,
-    Precision.INT4: Isa.AVX512_FP16,
+
+@dataclass(frozen=True)
+class IpexLevels:
+    """From which instruction sets IPEX runs a precision at all, and from which it is fast.
+
+    `slow` says what it does in between.
+    """
+
+    runs: Isa
+    fast: Isa
+    slow: str
+
+
+# docs/adr/0002-ipex.md has the measurements.
+IPEX_LEVELS: dict[Precision, IpexLevels] = {
+    Precision.BF16: IpexLevels(Isa.AVX512, Isa.AVX512, ""),
+    Precision.INT8: IpexLevels(Isa.AVX2, Isa.AVX512_VNNI, "it multiplies in 8 bits without VNNI"),
+    Precision.INT4: IpexLevels(
+        Isa.AVX2, Isa.AVX512_FP16, "it unpacks the whole weight at each call"
+    ),
 }
+# What `ipex.llm.optimize` of 2.8 optimises, of the architectures that Tern reads. With any other
+# it hands the model back as it was, unquantised, with no more than a warning.
+IPEX_ARCHITECTURES = frozenset(
+    {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
+)
 # Importing IPEX takes seconds; a model this small answers in less.
 IPEX_WORTHWHILE = 100_000_000  # parameters
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the choice needs to know of a model; the defaults stand for a large, ordinary one.
+
+    four_bit names the method by which another program has quantised it, "" where none has;
+    weight_only asks for int8 weights with float activations.
+    """
+
+    architecture: str = "LlamaForCausalLM"
+    parameters: int = 10**10
+    four_bit: str = ""
+    weight_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -27,6 +60,9 @@ class Choice:
 
     kernel: Kernel
     why: str
+
+
+ORDINARY = Model()
 
 
 def ipex_installed() -> bool:
@@ -39,37 +75,80 @@ def pick(
     wanted: KernelChoice,
     isa: Isa,
     has_ipex: bool,
-    parameters: int | None = None,
+    model: Model = ORDINARY,
 ) -> Choice:
-    """Return the kernels for `precision` on a CPU of level `isa`.
+    """Return the kernels for `model` in `precision` on a CPU of level `isa`.
 
-    parameters: the size of the model; None means a large one.
     Raises KernelUnavailable where `wanted` names kernels that cannot serve it.
     """
+    hindrance = why_not_ipex(precision, isa, has_ipex, model.architecture)
+    if model.four_bit:
+        return _for_four_bit(precision, wanted, model, hindrance)
     if wanted == "native":
         return Choice(Kernel.NATIVE, "native was asked for")
-    hindrance = why_not_ipex(precision, isa, has_ipex)
     if wanted == "ipex":
         if hindrance:
             raise KernelUnavailable(
                 kernel="IPEX", precision=precision, reason=hindrance, alternative="native"
             )
-        return Choice(Kernel.IPEX, "IPEX was asked for")
+        kernels = Precision.INT4 if model.weight_only else precision
+        return Choice(Kernel.IPEX, f"IPEX was asked for{_warning(kernels, isa)}")
     if hindrance:
         return Choice(Kernel.NATIVE, hindrance)
-    if parameters is not None and parameters < IPEX_WORTHWHILE:
-        small = f"the model has {parameters / 1e6:.0f} million parameters"
+    return _auto(precision, isa, model)
+
+
+def _auto(precision: Precision, isa: Isa, model: Model) -> Choice:
+    """Choose where IPEX could run: it is taken where it is fast and worth its start."""
+    fast = IPEX_LEVELS[precision].fast
+    if isa < fast:
+        return Choice(Kernel.NATIVE, _need(precision, fast, isa))
+    if model.parameters < IPEX_WORTHWHILE:
+        small = f"the model has {model.parameters / 1e6:.0f} million parameters"
         return Choice(Kernel.NATIVE, f"{small}, fewer than IPEX's start-up time is worth")
     return Choice(Kernel.IPEX, f"this CPU has {isa.name}, for which IPEX has {precision} kernels")
 
 
-def why_not_ipex(precision: Precision, isa: Isa, has_ipex: bool) -> str:
-    """Return why IPEX does not serve `precision` here, or "" where it does."""
+def why_not_ipex(
+    precision: Precision,
+    isa: Isa,
+    has_ipex: bool,
+    architecture: str = ORDINARY.architecture,
+) -> str:
+    """Return why IPEX cannot run `precision` here at all, or "" where it can."""
     if not has_ipex:
         return "IPEX is not installed"
-    if precision not in IPEX_NEEDS:
-        return f"Tern does not use IPEX for {precision} yet"
-    if isa < IPEX_NEEDS[precision]:
-        needed = IPEX_NEEDS[precision].name
-        return f"IPEX's {precision} kernels need {needed}, and this CPU has {isa.name}"
+    if architecture not in IPEX_ARCHITECTURES:
+        return f"IPEX 2.8 does not optimise models of the architecture {architecture}"
+    if isa < IPEX_LEVELS[precision].runs:
+        return _need(precision, IPEX_LEVELS[precision].runs, isa)
     return ""
+
+
+def ipex_caution(precision: Precision, isa: Isa) -> str:
+    """Return what makes IPEX slow in `precision` where it runs all the same, or ""."""
+    return _warning(precision, isa).removeprefix(", but ")
+
+
+def _for_four_bit(
+    precision: Precision, wanted: KernelChoice, model: Model, hindrance: str
+) -> Choice:
+    """Only IPEX's kernels read weights that another program has quantised."""
+    reads = f"only IPEX reads weights quantised by {model.four_bit}"
+    if precision is not Precision.INT4:
+        raise AlreadyQuantised(method=model.four_bit, precision=precision)
+    if wanted == "native" or hindrance:
+        because = hindrance or "the native kernels were asked for"
+        raise UnsupportedFeature(feature=f"IPEX, as {reads} ({because})")
+    return Choice(Kernel.IPEX, reads)
+
+
+def _need(precision: Precision, needed: Isa, isa: Isa) -> str:
+    return f"IPEX's {precision} kernels need {needed.name}, and this CPU has {isa.name}"
+
+
+def _warning(precision: Precision, isa: Isa) -> str:
+    levels = IPEX_LEVELS[precision]
+    if isa >= levels.fast:
+        return ""
+    return f", but it is slow here: below {levels.fast.name} {levels.slow}"

@@ -14,9 +14,6 @@ from torch.nn import functional
 from engine.model import Decoder, DecoderLayer, embed
 from engine.model_config import ModelConfig
 
-SEQUENCES = 8
-SEQUENCE_LENGTH = 256
-
 
 class ObservedLinear:
     """A float32 linear that remembers, per input channel, the peak and the mean square."""
@@ -68,8 +65,7 @@ class Calibration:
         self.hidden = [self._runner.run_layer(layer, 0, h, start=0) for h in self.hidden]
 
 
-def calibration_sequences(ids: Sequence[int], longest: int) -> list[list[int]]:
-    """Cut a text's token ids into up to 8 sequences of up to 256, none longer than `longest`."""
-    length = min(SEQUENCE_LENGTH, longest)
+def calibration_sequences(ids: Sequence[int], length: int, samples: int) -> list[list[int]]:
+    """Cut a text's token ids into up to `samples` sequences of up to `length`."""
     cuts = [list(ids[i : i + length]) for i in range(0, len(ids), length)]
-    return [cut for cut in cuts if len(cut) > 1][:SEQUENCES]
+    return [cut for cut in cuts if len(cut) > 1][:samples]

@@ -11,6 +11,7 @@ from engine import bench
 from engine.cli import bandwidth, console, headless
 from engine.doctor import FLAGS_THAT_MATTER, advise, why_not_writable
 from engine.hardware import Isa
+from engine.kernels.base import ipex_installed
 from engine.messages import Metrics, Precision
 
 MEASURED = (
@@ -170,8 +171,39 @@ def test_doctor_says_what_is_not_writable(tern, monkeypatch):
 def test_doctor_knows_what_ipex_would_say():
     old = advise(Precision.INT4, Isa.AVX2, True)
     assert old.kernel == "native"
-    assert "need AVX512_FP16" in old.ipex_problem
-    assert advise(Precision.INT4, Isa.AVX512_FP16, True).ipex_problem == ""
+    assert (old.ipex_problem, "slow here" in old.ipex_caution) == ("", True)
+    assert "need AVX512" in advise(Precision.BF16, Isa.AVX2, True).ipex_problem
+    new = advise(Precision.INT4, Isa.AVX512_FP16, True)
+    assert (new.kernel, new.ipex_problem, new.ipex_caution) == ("ipex", "", "")
+
+
+@pytest.mark.skipif(not ipex_installed(), reason="IPEX is not installed")
+def test_doctor_reads_the_level_from_ipex_itself(tern):
+    level = tern("doctor", "--json").json["ipex_isa"]
+    assert level in {isa.name for isa in Isa}
+    shown = tern("doctor").out
+    assert "IPEX computes on" in shown
+    assert level in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--alpha", "2"), "2 is not 0 or more and 1 at most"),
+        (("--calibration-samples", "0"), "0 is not 1 or more"),
+        (("--lowp-mode", "fp8"), "invalid choice"),
+    ],
+)
+def test_odd_ways_to_quantise_are_refused_at_once(tern, arguments, named):
+    result = tern("generate", "--prompt", "x", *arguments)
+    assert result.code == 2
+    assert named in result.err
+
+
+def test_a_calibration_text_that_is_not_there_is_named(tern):
+    result = tern("generate", "--prompt", "x", "--calibration", "/nowhere/text.txt")
+    assert result.code == 3
+    assert "/nowhere/text.txt" in result.err
 
 
 def test_models_list(tern):

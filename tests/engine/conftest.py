@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from engine.hardware import read_cpu
+from engine.hardware import Cpu, read_cpu
 from engine.loader import LoadedModel, LoadRequest, load
-from engine.messages import KernelChoice, Precision
+from engine.messages import KernelChoice, Precision, Quantisation
 from engine.models import demo_model
 from engine.paths import Paths
 
@@ -18,9 +19,22 @@ def load_folder(
     precision: Precision = Precision.BF16,
     kernel: KernelChoice = "native",
     context_length: int | None = None,
+    cpu: Cpu | None = None,
+    **options: Any,
 ) -> LoadedModel:
-    """Load a model as the worker does, without listening to its progress."""
-    request = LoadRequest(folder, precision, kernel, context_length, Paths.default(), read_cpu())
+    """Load a model as the worker does, without listening to its progress.
+
+    options: those of `Quantisation`.
+    """
+    request = LoadRequest(
+        folder,
+        precision,
+        kernel,
+        context_length,
+        Paths.default(),
+        cpu or read_cpu(),
+        Quantisation(**options),
+    )
     return load(request, lambda stage, done, total: None)
 
 

@@ -7,9 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from engine.generate import End, generate
-from engine.hardware import Isa, read_cpu
-from engine.kernels.base import ipex_installed
-from engine.messages import ChatMessage, KernelChoice, Precision, SamplingSettings
+from engine.messages import ChatMessage, Precision, SamplingSettings
 from engine.models import demo_model
 from tests.engine.conftest import load_folder
 from tests.engine.random_models import FAMILIES, save_random_model
@@ -63,27 +61,6 @@ def test_quantised_logits_stay_near_the_float_ones(
     error = (rounded - exact).norm() / exact.norm()
     # A layer that is scaled, ordered or biased wrongly errs by about 1.
     assert error < (0.1 if precision is Precision.INT8 else 0.25)
-
-
-@pytest.mark.skipif(
-    not ipex_installed() or read_cpu().isa < Isa.AVX512_FP16,
-    reason="IPEX's kernels need AVX512_FP16",
-)
-@pytest.mark.parametrize("precision", [Precision.BF16, Precision.INT4])
-@pytest.mark.parametrize("family", ["llama-untied", "qwen2"])
-def test_ipex_logits_agree_with_the_native_ones(
-    family: str, precision: Precision, tmp_path: Path
-) -> None:
-    folder = save_random_model(tmp_path / family, family, initializer_range=0.05)
-    exact = load_folder(folder, Precision.BF16).model.extend(PROMPT)
-    kernel: KernelChoice = "ipex"
-    loaded = load_folder(folder, precision, kernel)
-    error = (loaded.model.extend(PROMPT) - exact).norm() / exact.norm()
-    assert error < (0.02 if precision is Precision.BF16 else 0.25)
-    linears = 2 * 7 + 1
-    quantised = 0 if precision is Precision.BF16 else linears
-    assert loaded.proof.quantised_layers == quantised
-    assert loaded.proof.float_layers == linears - quantised
 
 
 def test_generate_streams_what_transformers_writes() -> None:

@@ -44,7 +44,8 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.delenv("TERN_ISA", raising=False)
     return Machine(tmp_path / "root")
 
 
@@ -68,6 +69,36 @@ def test_of_two_sockets_one_is_used_with_one_thread_a_core(machine: Machine) -> 
     machine.write("sys/devices/system/node/node0/cpulist", "0-3,8-11")
     machine.write("sys/devices/system/node/node1/cpulist", "4-7,12-15")
     assert machine.read(range(16)).cores == (0, 1, 2, 3)
+
+
+def test_two_sockets_without_hyper_threading_give_the_cores_of_one(machine: Machine) -> None:
+    machine.cpus(map(str, range(16)), SAPPHIRE_RAPIDS)
+    machine.write("sys/devices/system/node/node0/cpulist", "0-7")
+    machine.write("sys/devices/system/node/node1/cpulist", "8-15")
+    cpu = machine.read(range(16))
+    assert cpu.cores == tuple(range(8))
+    assert child_environment(cpu, {})["OMP_NUM_THREADS"] == "8"
+
+
+def test_a_hybrid_cpu_without_hyper_threading_runs_on_its_performance_cores(
+    machine: Machine,
+) -> None:
+    """Lunar Lake's layout: 4 P-cores (0-3) and 4 E-cores (4-7), a thread each."""
+    machine.cpus(map(str, range(8)), f"{AVX2} avx_vnni")
+    machine.write("sys/devices/cpu_core/cpus", "0-3")
+    machine.write("sys/devices/cpu_atom/cpus", "4-7")
+    machine.write("sys/devices/system/node/node0/cpulist", "0-7")
+    assert machine.read(range(8)).cores == (0, 1, 2, 3)
+
+
+@pytest.mark.parametrize(("siblings", "cores"), [(["0", "1"], (0, 1)), (["0-1", "0-1"], (0,))])
+def test_a_virtual_machine_of_two_cpus(
+    machine: Machine, siblings: list[str], cores: tuple[int, ...]
+) -> None:
+    """Two cores, or the two threads of one, as the host tells; no hybrid files, one node."""
+    machine.cpus(siblings)
+    machine.write("sys/devices/system/node/node0/cpulist", "0-1")
+    assert machine.read(range(2)).cores == cores
 
 
 def test_a_memory_only_node_is_not_chosen(machine: Machine) -> None:
@@ -177,6 +208,19 @@ def test_the_level_follows_from_the_flags(
     cpu = plain(machine, flags=flags)
     assert cpu.isa is isa
     assert cpu.has_vnni is vnni
+
+
+def test_a_newer_cpu_can_be_made_to_behave_as_an_avx2_one(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERN_ISA", "avx2")
+    cpu = plain(machine, flags=SAPPHIRE_RAPIDS)
+    assert (cpu.isa, cpu.has_vnni) == (Isa.AVX2, False)
+    environment = child_environment(cpu, {})
+    assert environment["ATEN_CPU_CAPABILITY"] == "avx2"
+    assert environment["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    monkeypatch.delenv("TERN_ISA")
+    assert "ATEN_CPU_CAPABILITY" not in child_environment(cpu, {})
 
 
 def test_this_computer_can_be_read() -> None:
