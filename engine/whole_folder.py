@@ -16,10 +16,9 @@ from engine.paths import make_folder
 
 @contextlib.contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes `folder` when the block ends well, else nothing.
+    """Yield an empty folder that becomes `folder`, in place of what is there, if all ends well.
 
-    What another process has put there in the meantime stays. Raises UnwritableFolder where the
-    disk is full or refuses.
+    Raises UnwritableFolder where the disk is full or refuses.
     """
     make_folder(folder.parent)
     _sweep(folder.parent)
@@ -27,8 +26,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     try:
         partial.mkdir()
         yield partial
-        if not folder.exists():
-            partial.rename(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # processes that have it mapped keep it
+        partial.rename(folder)
     except (OSError, SafetensorError) as error:
         raise UnwritableFolder(folder=folder.parent, reason=error) from error
     finally:

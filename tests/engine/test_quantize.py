@@ -350,12 +350,14 @@ def test_statistics_are_those_of_all_inputs_together() -> None:
     assert torch.allclose(linear.mean_square, whole.square().mean(0))
 
 
-@pytest.mark.parametrize("longest", [10, 256, 10_000])
+@pytest.mark.parametrize(("length", "samples"), [(10, 3), (256, 8), (10_000, 1)])
 @pytest.mark.parametrize("tokens", [2, 257, 5000])
-def test_calibration_sequences_fit_the_model(tokens: int, longest: int) -> None:
+def test_calibration_sequences_are_as_many_and_as_long_as_asked_for(
+    tokens: int, length: int, samples: int
+) -> None:
     ids = list(range(tokens))
-    sequences = calibration_sequences(ids, longest)
-    assert 1 <= len(sequences) <= 8
-    assert all(2 <= len(sequence) <= min(256, longest) for sequence in sequences)
+    sequences = calibration_sequences(ids, length, samples)
+    assert 1 <= len(sequences) <= samples
+    assert all(2 <= len(sequence) <= length for sequence in sequences)
     joined = [token for sequence in sequences for token in sequence]
     assert joined == ids[: len(joined)]
