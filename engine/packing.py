@@ -5,6 +5,7 @@ that says what it was made from. It is built under another name and renamed when
 folder that exists is complete. Peak memory is one layer in float and its packed form.
 """
 
+import functools
 import json
 import os
 import re
@@ -29,14 +30,16 @@ from engine.model import rms_norm
 from engine.model_config import ModelConfig
 from engine.paths import make_folder
 from engine.quantize.calibration import Calibration, ObservedLinear
-from engine.quantize.groupwise import quantise_int4
+from engine.quantize.gptq import quantise_gptq
+from engine.quantize.groupwise import GroupwiseInt4, quantise_int4
 from engine.quantize.smoothquant import quantise_int8, smoothing_factors
 
-_FORMAT = 2
+_FORMAT = 3
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 _MANIFEST = "manifest.json"
 _Q, _K, _V, _O = (f"self_attn.{name}_proj" for name in "qkvo")
 _GATE, _UP, _DOWN = (f"mlp.{name}_proj" for name in ("gate", "up", "down"))
+_SHARED_INPUT = ((_Q, _K, _V), (_O,), (_GATE, _UP), (_DOWN,))
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,10 @@ def pack(
 ) -> None:
     """Quantise `source` to `precision` into `folder`, calibrating on token id `sequences`.
 
-    on_step(done, total) is called before each layer; what it raises ends the work and leaves
-    nothing behind. Raises UnwritableFolder where the disk is full or refuses.
+    Without sequences it is quick and less exact: int8 is not smoothed, int4 not corrected (GPTQ).
+    on_step(done, total) is called before each layer and every second or so within one; what it
+    raises ends the work and leaves nothing behind. Raises UnwritableFolder where the disk is full
+    or refuses.
     """
     make_folder(folder.parent)
     _sweep(folder.parent)
@@ -171,20 +176,38 @@ def _pack_into(
     config = source.config
     calibration = Calibration(config, source.embedding(), sequences)
     for number in range(config.layers):
-        on_step(number, config.layers + 1)
-        norms = {name: norm.float() for name, norm in source.norms(number).items()}
-        linears = {
-            name: ObservedLinear(*source.linear(number, name)) for name in config.linear_shapes()
-        }
-        calibration.run(norms, linears)
-        if precision is Precision.INT8:
-            smooth(norms, linears, config)
-        tensors = {f"norms.{name}": norm for name, norm in norms.items()}
-        for name, linear in linears.items():
-            tensors |= _pack_linear(name, linear, precision)
+        step = functools.partial(on_step, number, config.layers + 1)
+        step()
+        tensors = _pack_layer(source, number, precision, calibration, step)
         _write_packed(tensors, layer_file(folder, number))
     on_step(config.layers, config.layers + 1)
     _write_packed(_pack_head(source, precision, calibration), head_file(folder))
+
+
+def _pack_layer(
+    source: Source,
+    number: int,
+    precision: Precision,
+    calibration: Calibration,
+    step: Callable[[], None],
+) -> dict[str, Tensor]:
+    """Calibrate and quantise one layer; return its tensors by their names in the packed file."""
+    config, calibrated = source.config, bool(calibration.hidden)
+    gptq = precision is Precision.INT4 and calibrated
+    leaders = {names[0] for names in _SHARED_INPUT} if gptq else set()
+    norms = {name: norm.float() for name, norm in source.norms(number).items()}
+    linears = {
+        name: ObservedLinear(*source.linear(number, name), keeps_hessian=name in leaders)
+        for name in config.linear_shapes()
+    }
+    calibration.run(norms, linears, step)
+    if precision is Precision.INT8 and calibrated:
+        smooth(norms, linears, config)
+    tensors = {f"norms.{name}": norm for name, norm in norms.items()}
+    for names in _SHARED_INPUT:
+        group = {name: linears.pop(name) for name in names}
+        tensors |= _pack_int8(group) if precision is Precision.INT8 else _pack_int4(group, step)
+    return tensors
 
 
 def smooth(
@@ -230,23 +253,50 @@ def _divide_rows(linear: ObservedLinear, factors: Tensor) -> None:
         linear.bias = linear.bias / factors
 
 
-def _pack_linear(name: str, linear: ObservedLinear, precision: Precision) -> dict[str, Tensor]:
-    if precision is Precision.INT8:
-        packed = native.Int8Linear.pack(quantise_int8(linear.weight))
-    elif native.why_not_int4(*linear.weight.shape):
-        packed = {"weight": linear.weight.bfloat16()}
-    else:
-        packed = native.Int4Linear.pack(quantise_int4(linear.weight, linear.mean_square))
-    if linear.bias is not None:
-        packed["bias"] = linear.bias
-    return {f"{name}.{part}": tensor for part, tensor in packed.items()}
+def _pack_int8(linears: Mapping[str, ObservedLinear]) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for name, linear in linears.items():
+        tensors |= _named(name, native.Int8Linear.pack(quantise_int8(linear.weight)), linear)
+    return tensors
+
+
+def _pack_int4(
+    linears: Mapping[str, ObservedLinear], step: Callable[[], None]
+) -> dict[str, Tensor]:
+    """Pack linears that share an input; those of a shape that int4 cannot take stay in bf16."""
+    fit = [n for n, linear in linears.items() if not native.why_not_int4(*linear.weight.shape)]
+    hessian = next(iter(linears.values())).hessian
+    weights = [linears[name].weight for name in fit]
+    rounded = dict(zip(fit, _round_int4(weights, hessian, step), strict=True))
+    tensors: dict[str, Tensor] = {}
+    for name, linear in linears.items():
+        if name in rounded:
+            # torch's kernel wants bf16; a scale's rounding is lost in that of the weights.
+            packed = native.Int4Linear.pack(rounded[name].with_scales(torch.bfloat16))
+        else:
+            packed = {"weight": linear.weight.bfloat16()}
+        tensors |= _named(name, packed, linear)
+    return tensors
+
+
+def _round_int4(
+    weights: Sequence[Tensor], hessian: Tensor | None, step: Callable[[], None]
+) -> list[GroupwiseInt4]:
+    if hessian is None:
+        return [quantise_int4(weight) for weight in weights]
+    return quantise_gptq(weights, hessian, step)
+
+
+def _named(name: str, packed: Mapping[str, Tensor], linear: ObservedLinear) -> dict[str, Tensor]:
+    tensors = {f"{name}.{part}": tensor for part, tensor in packed.items()}
+    return tensors if linear.bias is None else tensors | {f"{name}.bias": linear.bias}
 
 
 def _pack_head(source: Source, precision: Precision, calibration: Calibration) -> dict[str, Tensor]:
     """The head is int8 in either precision: it decides the token."""
     norm, weight = source.final_norm().float(), source.head()
     factors = None
-    if precision is Precision.INT8:
+    if precision is Precision.INT8 and calibration.hidden:
         eps = source.config.norm_eps
         inputs = [rms_norm(hidden, norm, eps) for hidden in calibration.hidden]
         peak = torch.cat([x.abs().amax(0, keepdim=True) for x in inputs]).amax(0)
