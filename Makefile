@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test lint screenshots clean
+.PHONY: run test lint sanitize screenshots clean
 
 run: $(READY)
 	$(BIN)/tern
@@ -17,10 +17,16 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The compiled core's own tests, with the address and undefined-behaviour sanitizers.
+sanitize:
+	cmake -S . -B build/sanitize -DTERN_SANITIZE=ON -DTERN_PYTHON=OFF
+	cmake --build build/sanitize --parallel 2
+	ctest --test-dir build/sanitize --output-on-failure
+
 screenshots: $(READY)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots.py
 
-$(READY): pyproject.toml packaging/install.py
+$(READY): pyproject.toml packaging/install.py CMakeLists.txt $(wildcard engine/kernels/native/*.cpp engine/kernels/native/*.h)
 	$(PYTHON) packaging/install.py $(VENV)
 	touch $@
 

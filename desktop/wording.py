@@ -17,6 +17,7 @@ KERNEL_HELP: dict[str, str] = {
     "auto": "Automatic: the faster kernels for this CPU",
     "ipex": "IPEX: Intel Extension for PyTorch",
     "native": "Native: Tern's own kernels",
+    "torch": "torch: its own operators, slow",
 }
 
 _ENDINGS: dict[FinishReason, str] = {

@@ -17,7 +17,7 @@ from huggingface_hub import constants
 
 from engine.errors import TernError
 from engine.hardware import Cpu, Isa, available_memory, openmp_library
-from engine.kernels.base import ipex_caution, ipex_installed, pick
+from engine.kernels.base import core_built, ipex_caution, ipex_installed, native_choice, pick
 from engine.messages import Precision
 from engine.models import LocalModel, local_models
 from engine.paths import Paths, assets_folder
@@ -69,7 +69,8 @@ class Place:
 class Report:
     """All that `tern doctor` tells. Memory in bytes; None as a version: not installed.
 
-    ipex_isa is the level that IPEX itself finds; None where it was not asked.
+    core_built: whether Tern's compiled kernels are there. ipex_isa is the level that IPEX itself
+    finds; None where it was not asked.
     """
 
     versions: dict[str, str | None]
@@ -86,6 +87,7 @@ class Report:
     kernels: tuple[KernelAdvice, ...]
     places: tuple[Place, ...]
     models: tuple[LocalModel, ...]
+    core_built: bool = True
     ipex_isa: str | None = None
 
 
@@ -107,12 +109,13 @@ def examine(paths: Paths, cpu: Cpu) -> Report:
         kernels=tuple(advise(precision, cpu.isa, has_ipex) for precision in Precision),
         places=_places(paths),
         models=tuple(local_models()),
+        core_built=core_built(),
     )
 
 
 def advise(precision: Precision, isa: Isa, has_ipex: bool) -> KernelAdvice:
     """Return which kernels serve `precision` on a CPU of level `isa`, and why."""
-    choice = pick(precision, "auto", isa, has_ipex)
+    choice = native_choice(pick(precision, "auto", isa, has_ipex), core_built())
     try:
         pick(precision, "ipex", isa, has_ipex)
     except TernError as problem:

@@ -1,33 +1,26 @@
 """A model folder -> a model ready to generate, in one precision, by one set of kernels."""
 
-import logging
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from torch import Tensor
-
-from engine import packing
+from engine.assembly import Kit, NativeModel, Recipe, assemble
 from engine.checkpoint import Checkpoint
 from engine.errors import BadSetting, FileUnreadable, OnlyForIpex, TextTooShort
 from engine.fit import check_memory
-from engine.hardware import Cpu, Isa
-from engine.kernels import native
-from engine.kernels.base import Choice, Model, ipex_installed, pick
+from engine.hardware import Cpu
+from engine.kernels.base import Choice, Model, core_built, ipex_installed, native_choice, pick
+from engine.kernels.torch_kit import TorchKit
 from engine.messages import Kernel, KernelChoice, Precision, Proof, Quantisation
-from engine.model import Decoder, DecoderLayer, LanguageModel, Linear
+from engine.model import LanguageModel
 from engine.model_config import ModelConfig, read_config, read_json
-from engine.packing import Source
 from engine.paths import Paths, assets_folder
 from engine.proof import prove
 from engine.quantize.calibration import calibration_sequences
+from engine.source import Source
 from engine.tokenizer import ChatTokenizer
 
 DEFAULT_CONTEXT = 8192
-_log = logging.getLogger(__name__)
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -54,7 +47,7 @@ class LoadedModel:
     config: ModelConfig
     precision: Precision
     choice: Choice
-    isa: Isa
+    isa: str
     weight_bytes: int
     kv_bytes_per_token: int
     proof: Proof
@@ -75,7 +68,10 @@ def load(request: LoadRequest, on_progress: OnProgress) -> LoadedModel:
         config.four_bit.method if config.four_bit else "",
         request.quantisation.weight_only,
     )
-    choice = pick(request.precision, request.kernel, request.cpu.isa, ipex_installed(), facts)
+    choice = native_choice(
+        pick(request.precision, request.kernel, request.cpu.isa, ipex_installed(), facts),
+        core_built(),
+    )
     context = _context(request.context_length, config)
     check_memory(request.folder.name, config, request.precision, context)
     on_progress("Reading the tokenizer", 0, 1)
@@ -84,9 +80,8 @@ def load(request: LoadRequest, on_progress: OnProgress) -> LoadedModel:
         model, isa, proof = _on_ipex(request, config, tokenizer, context, on_progress)
     else:
         _refuse_options_of_ipex(request, choice)
-        source = Source(Checkpoint(request.folder), config)
-        model, isa = _native(source, request, tokenizer, context, on_progress), request.cpu.isa
-        proof = prove(model, request.precision)
+        native, isa = _native(request, choice, config, tokenizer, context, on_progress)
+        model, proof = native, prove(native, request.precision, choice.kernel)
     return LoadedModel(
         model=model,
         tokenizer=tokenizer,
@@ -105,7 +100,7 @@ def _check(options: Quantisation) -> None:
     if options.alpha is not None and not 0 <= options.alpha <= 1:
         raise BadSetting(name="alpha", value=options.alpha, allowed="from 0 to 1")
     for name, value, least in (
-        ("the number of calibration samples", options.samples, 1),
+        ("the number of calibration samples", options.samples, 0),
         ("the length of the calibration samples", options.length, 2),
     ):
         if value < least:
@@ -146,7 +141,7 @@ def _on_ipex(
     tokenizer: ChatTokenizer,
     context: int,
     on_progress: OnProgress,
-) -> tuple[LanguageModel, Isa, Proof]:
+) -> tuple[LanguageModel, str, Proof]:
     on_progress("Starting IPEX", 0, 1)
     from engine.kernels.ipex import loading  # takes seconds
 
@@ -162,7 +157,7 @@ def _on_ipex(
         calibration_text=text,
     )
     model, isa = loading.load(ipex_request, on_progress)
-    return model, isa, model.facts.proof
+    return model, isa.name, model.facts.proof
 
 
 def calibration_text(options: Quantisation) -> str:
@@ -177,6 +172,8 @@ def calibration_text(options: Quantisation) -> str:
 def _sequences(
     options: Quantisation, text: str, tokenizer: ChatTokenizer, config: ModelConfig
 ) -> Sequence[list[int]]:
+    if options.samples == 0:
+        return []
     length = min(options.length, config.max_context)
     sequences = calibration_sequences(tokenizer.encode(text), length, options.samples)
     if not sequences:
@@ -185,101 +182,31 @@ def _sequences(
 
 
 def _native(
-    source: Source,
     request: LoadRequest,
+    choice: Choice,
+    config: ModelConfig,
     tokenizer: ChatTokenizer,
     context: int,
     on_progress: OnProgress,
-) -> Decoder:
-    if request.precision is Precision.BF16:
-        return _bf16_decoder(source, context, on_progress)
-    return _quantised_decoder(source, request, tokenizer, context, on_progress)
-
-
-def _bf16_decoder(source: Source, context: int, on_progress: OnProgress) -> Decoder:
-    """Build the decoder over the checkpoint's own weights, mapped."""
-    config, make = source.config, native.Bf16Linear
-
-    def layer(number: int) -> DecoderLayer:
-        on_progress("Reading weights", number, config.layers)
-        norms = _copies(source.norms(number), torch.bfloat16)
-        linears = {name: make(*source.linear(number, name)) for name in config.linear_shapes()}
-        return DecoderLayer(norms, linears)
-
-    return Decoder(
-        config,
-        source.embedding().bfloat16(),
-        [layer(number) for number in range(config.layers)],
-        source.final_norm().to(torch.bfloat16, copy=True),
-        make(source.head(), None),
-        context,
-        torch.bfloat16,
-    )
-
-
-def _quantised_decoder(
-    source: Source,
-    request: LoadRequest,
-    tokenizer: ChatTokenizer,
-    context: int,
-    on_progress: OnProgress,
-) -> Decoder:
-    """Map the packed weights, made first where they are missing or damaged."""
+) -> tuple[NativeModel, str]:
+    """Return the model and the instruction sets that it computes with."""
     options = request.quantisation
     text = calibration_text(options)
-    facts = f"{options.alpha}\n{options.samples}\n{options.length}\n{text}"
-    folder = packing.packed_folder(request.paths.packed, source, request.precision, facts)
-    if packing.is_packed(folder):
-        try:
-            return _packed_decoder(source, folder, request, context, on_progress)
-        except (SafetensorError, OSError, KeyError, RuntimeError) as error:
-            _log.warning("packed weights in %s are damaged, packing again: %s", folder, error)
-            shutil.rmtree(folder, ignore_errors=True)
-    sequences = _sequences(options, text, tokenizer, source.config)
-
-    def step(done: int, total: int) -> None:
-        on_progress(f"Quantising to {request.precision}", done, total)
-
-    packing.pack(source, request.precision, sequences, folder, step, options.alpha or 0.0)
-    return _packed_decoder(source, folder, request, context, on_progress)
-
-
-def _packed_decoder(
-    source: Source, folder: Path, request: LoadRequest, context: int, on_progress: OnProgress
-) -> Decoder:
-    config, precision, cpu = source.config, request.precision, request.cpu
-    dtype = native.activation_dtype(precision)
-
-    def linear(tensors: Mapping[str, Tensor], name: str) -> Linear:
-        parts = _under(f"{name}.", tensors)
-        bias = parts.pop("bias", None)
-        if "weight" in parts:
-            return native.Bf16Linear(parts["weight"], bias)
-        return native.linear(precision, parts, bias, cpu)
-
-    def layer(number: int) -> DecoderLayer:
-        on_progress("Reading packed weights", number, config.layers)
-        tensors = packing.read_packed(packing.layer_file(folder, number))
-        norms = _copies(_under("norms.", tensors), dtype)
-        return DecoderLayer(norms, {name: linear(tensors, name) for name in config.linear_shapes()})
-
-    last = packing.read_packed(packing.head_file(folder))
-    return Decoder(
-        config,
-        source.embedding(),
-        [layer(number) for number in range(config.layers)],
-        last["norm"].to(dtype, copy=True),
-        native.head(precision, _under("head.", last), cpu),
-        context,
-        dtype,
+    recipe = Recipe(
+        precision=request.precision,
+        alpha=options.alpha or 0.0,
+        sequences=lambda: _sequences(options, text, tokenizer, config),
+        calibration=f"{options.alpha}\n{options.samples}\n{options.length}\n{text}",
     )
+    source = Source(Checkpoint(request.folder), config)
+    kit, isa = _kit(choice.kernel, request, context)
+    return assemble(source, kit, recipe, request.paths.packed, on_progress), isa
 
 
-def _copies(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    """Return copies in `dtype`: a small tensor left mapped would keep its whole file mapped."""
-    return {name: tensor.to(dtype, copy=True) for name, tensor in tensors.items()}
+def _kit(kernel: Kernel, request: LoadRequest, context: int) -> tuple[Kit, str]:
+    if kernel is Kernel.TORCH:
+        kit = TorchKit(request.precision, request.cpu, context)
+        return kit, request.cpu.isa.name
+    from engine.kernels.native.kit import CoreKit, computes_with
 
-
-def _under(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `start`, without it."""
-    return {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}
+    return CoreKit(request.precision, request.cpu, context), computes_with()

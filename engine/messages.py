@@ -22,13 +22,14 @@ class Precision(StrEnum):
 
 
 class Kernel(StrEnum):
-    """Whose kernels run the model."""
+    """Whose kernels run the model; torch's own where the native ones are not built."""
 
     IPEX = "ipex"
     NATIVE = "native"
+    TORCH = "torch"
 
 
-KernelChoice: TypeAlias = Literal["auto", "ipex", "native"]
+KernelChoice: TypeAlias = Literal["auto", "ipex", "native", "torch"]
 LowPrecision: TypeAlias = Literal["auto", "none", "fp16", "bf16", "int8"]
 Role: TypeAlias = Literal["system", "user", "assistant"]
 FinishReason: TypeAlias = Literal["end", "stop-string", "length", "context", "stopped"]
@@ -62,16 +63,19 @@ class Quantisation(msgspec.Struct, frozen=True, kw_only=True):
     """How weights are rounded where a precision rounds them; the defaults suit chat models.
 
     alpha is SmoothQuant's; None searches for it (IPEX). calibration is the path of a text file,
-    "" the text that ships with Tern; its first `samples` pieces of `length` tokens are used. The
-    rest shapes IPEX's weight-only recipes: weight_only takes int8 weights with float activations
-    instead of SmoothQuant; group_size None is 32 in int4 and one group a row in int8; lowp_mode
-    is the lowest precision that the multiplication may use.
+    "" the text that ships with Tern; its first `samples` pieces of `length` tokens are used, and
+    with none the native kernels round at once, less exactly. The rest shapes IPEX's weight-only
+    recipes: weight_only takes int8 weights with float activations instead of SmoothQuant;
+    group_size None is 32 in int4 and one group a row in int8; lowp_mode is the lowest precision
+    that the multiplication may use.
     """
 
     alpha: float | None = 0.5
     calibration: str = ""
-    samples: int = 8
-    length: int = 256
+    # Many short pieces: most of the loss from int4 is in the first tokens of a text, where little
+    # has been read, and the start of a piece is the only place where a layer sees such inputs.
+    samples: int = 48
+    length: int = 64
     weight_only: bool = False
     group_size: int | None = None
     symmetric: bool = False

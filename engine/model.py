@@ -74,18 +74,24 @@ class DecoderLayer:
     linears: Mapping[str, Linear]
 
 
+def rope_tables(config: ModelConfig, context_length: int) -> tuple[Tensor, Tensor]:
+    """Return cos and sin of each position's angles, float32 [context_length, head_dim]."""
+    exponents = torch.arange(0, config.head_dim, 2, dtype=torch.int64).float()
+    frequencies = 1.0 / (config.rope_theta ** (exponents / config.head_dim))
+    if config.llama3_scaling:
+        frequencies = _llama3_frequencies(frequencies, config.llama3_scaling)
+    frequencies = frequencies / config.rope_factor
+    angles = torch.outer(torch.arange(context_length).float(), frequencies)
+    angles = torch.cat((angles, angles), dim=-1)
+    return angles.cos(), angles.sin()
+
+
 class Rope:
     """Rotary position embedding (Su et al. 2021), tables for `context_length` positions."""
 
     def __init__(self, config: ModelConfig, context_length: int, dtype: torch.dtype) -> None:
-        exponents = torch.arange(0, config.head_dim, 2, dtype=torch.int64).float()
-        frequencies = 1.0 / (config.rope_theta ** (exponents / config.head_dim))
-        if config.llama3_scaling:
-            frequencies = _llama3_frequencies(frequencies, config.llama3_scaling)
-        frequencies = frequencies / config.rope_factor
-        angles = torch.outer(torch.arange(context_length).float(), frequencies)
-        angles = torch.cat((angles, angles), dim=-1)
-        self._cos, self._sin = angles.cos().to(dtype), angles.sin().to(dtype)
+        cos, sin = rope_tables(config, context_length)
+        self._cos, self._sin = cos.to(dtype), sin.to(dtype)
 
     def __call__(self, x: Tensor, start: int) -> Tensor:
         """Rotate x [heads, tokens, head_dim], whose first token stands at position `start`."""

@@ -1,14 +1,13 @@
-"""Quantise a checkpoint into packed files, one layer at a time, and read them back mapped.
+"""Packed weights on disk, written once for a set of kernels and read back mapped.
 
 A packed model is a folder of one .safetensors file a layer, one for the head, and a manifest
-that says what it was made from. It is built under another name and renamed when whole, so a
-folder that exists is complete. Peak memory is one layer in float and its packed form.
+that says what it was made from. It exists only when it is whole. Peak memory is one layer in float
+and its packed form.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,78 +16,28 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.checkpoint import Checkpoint, fingerprint
-from engine.kernels import native
-from engine.messages import Precision
-from engine.model import rms_norm
-from engine.model_config import ModelConfig
-from engine.quantize.calibration import Calibration, ObservedLinear
-from engine.quantize.groupwise import quantise_int4
-from engine.quantize.smoothquant import ALPHA, quantise_int8, smoothing_factors
+from engine.checkpoint import fingerprint
+from engine.quantize.layers import QuantisedHead, QuantisedLayer, Rounded
+from engine.source import Source
 from engine.whole_folder import whole_folder
 
-_FORMAT = 2
+_FORMAT = 4
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 _MANIFEST = "manifest.json"
-_Q, _K, _V, _O = (f"self_attn.{name}_proj" for name in "qkvo")
-_GATE, _UP, _DOWN = (f"mlp.{name}_proj" for name in ("gate", "up", "down"))
+
+PackWeights = Callable[[Rounded], Mapping[str, Tensor]]
 
 
-@dataclass(frozen=True)
-class Source:
-    """What is packed: an open checkpoint with its configuration."""
+def packed_folder(root: Path, source: Source, layout: str, calibration: str) -> Path:
+    """Return where the packed form of `source` in `layout` belongs under `root`, there or not.
 
-    checkpoint: Checkpoint
-    config: ModelConfig
-
-    def linear(self, layer: int, name: str) -> tuple[Tensor, Tensor | None]:
-        """Return weight and bias of a linear."""
-        prefix = f"model.layers.{layer}.{name}"
-        shape = self.config.linear_shapes()[name]
-        weight = self.checkpoint.tensor(f"{prefix}.weight", shape)
-        if not self.config.has_bias(name):
-            return weight, None
-        return weight, self.checkpoint.tensor(f"{prefix}.bias", shape[:1])
-
-    def norms(self, layer: int) -> dict[str, Tensor]:
-        """Return the weights of a layer's norms by name."""
-        hidden, head = (self.config.hidden_size,), (self.config.head_dim,)
-        shapes = {"input_layernorm": hidden, "post_attention_layernorm": hidden}
-        if self.config.qk_norm:
-            shapes |= {"self_attn.q_norm": head, "self_attn.k_norm": head}
-        prefix = f"model.layers.{layer}"
-        return {
-            name: self.checkpoint.tensor(f"{prefix}.{name}.weight", shape)
-            for name, shape in shapes.items()
-        }
-
-    def embedding(self) -> Tensor:
-        """Return the table of token embeddings [vocab, hidden_size]."""
-        shape = (self.config.vocab_size, self.config.hidden_size)
-        return self.checkpoint.tensor("model.embed_tokens.weight", shape)
-
-    def final_norm(self) -> Tensor:
-        """Return the weight of the last norm [hidden_size]."""
-        return self.checkpoint.tensor("model.norm.weight", (self.config.hidden_size,))
-
-    def head(self) -> Tensor:
-        """Return the weight of the output head [vocab, hidden_size]."""
-        if self.config.tied_head:
-            return self.embedding()
-        shape = (self.config.vocab_size, self.config.hidden_size)
-        return self.checkpoint.tensor("lm_head.weight", shape)
-
-
-def packed_folder(root: Path, source: Source, precision: Precision, calibration: str) -> Path:
-    """Return where the packed form of `source` belongs under `root`, there or not.
-
-    Another file, another calibration text or another layout is another folder.
+    Another file, another calibration or another layout is another folder.
     """
     files = [*source.checkpoint.files, source.checkpoint.folder / "config.json"]
     facts = f"{_FORMAT}\n{source.checkpoint.folder.resolve()}\n{fingerprint(files)}\n{calibration}"
     key = sha256(facts.encode()).hexdigest()[:12]
     title = re.sub(r"[^A-Za-z0-9._-]+", "-", source.checkpoint.folder.name)[:40]
-    return root / f"{title}-{key}-{native.layout(precision)}"
+    return root / f"{title}-{key}-{layout}"
 
 
 def is_packed(folder: Path) -> bool:
@@ -125,125 +74,45 @@ def head_file(folder: Path) -> Path:
 
 def pack(
     source: Source,
-    precision: Precision,
-    sequences: Sequence[list[int]],
+    parts: Iterable[QuantisedLayer | QuantisedHead],
+    pack_weights: PackWeights,
     folder: Path,
-    on_step: Callable[[int, int], None],
-    alpha: float = ALPHA,
 ) -> None:
-    """Quantise `source` to `precision` into `folder`, calibrating on token id `sequences`.
+    """Write the quantised `parts` of `source` into `folder`, as `pack_weights` lays them out.
 
-    alpha is SmoothQuant's, for int8. on_step(done, total) is called before each layer; what it
-    raises ends the work and leaves nothing behind. Raises UnwritableFolder where the disk is full
-    or refuses.
+    What `parts` raises leaves nothing behind. Raises UnwritableFolder where the disk is full or
+    refuses.
     """
     with whole_folder(folder) as partial:
-        _pack_into(source, precision, sequences, partial, on_step, alpha)
-        manifest = {
-            "format": _FORMAT,
-            "precision": precision,
-            "source": str(source.checkpoint.folder),
-        }
+        for number, part in enumerate(parts):
+            if isinstance(part, QuantisedHead):
+                packed = _named("head", pack_weights(part.weight))
+                _write_packed({"norm": part.norm} | packed, head_file(partial))
+            else:
+                _write_packed(_layer_tensors(part, pack_weights), layer_file(partial, number))
+        manifest = {"format": _FORMAT, "source": str(source.checkpoint.folder)}
         (partial / _MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def _pack_into(
-    source: Source,
-    precision: Precision,
-    sequences: Sequence[list[int]],
-    folder: Path,
-    on_step: Callable[[int, int], None],
-    alpha: float,
-) -> None:
-    config = source.config
-    calibration = Calibration(config, source.embedding(), sequences)
-    for number in range(config.layers):
-        on_step(number, config.layers + 1)
-        norms = {name: norm.float() for name, norm in source.norms(number).items()}
-        linears = {
-            name: ObservedLinear(*source.linear(number, name)) for name in config.linear_shapes()
-        }
-        calibration.run(norms, linears)
-        if precision is Precision.INT8:
-            smooth(norms, linears, config, alpha)
-        tensors = {f"norms.{name}": norm for name, norm in norms.items()}
-        for name, linear in linears.items():
-            tensors |= _pack_linear(name, linear, precision)
-        _write_packed(tensors, layer_file(folder, number))
-    on_step(config.layers, config.layers + 1)
-    _write_packed(_pack_head(source, precision, calibration, alpha), head_file(folder))
+def _layer_tensors(layer: QuantisedLayer, pack_weights: PackWeights) -> dict[str, Tensor]:
+    tensors = _named("norms", layer.norms)
+    for name, (weights, bias) in layer.linears.items():
+        tensors |= _named(name, pack_weights(weights))
+        if bias is not None:
+            tensors[f"{name}.bias"] = bias
+    return tensors
 
 
-def smooth(
-    norms: dict[str, Tensor],
-    linears: Mapping[str, ObservedLinear],
-    config: ModelConfig,
-    alpha: float = ALPHA,
-) -> None:
-    """Apply SmoothQuant's factors to a layer's observed float32 weights, in place.
-
-    The divisions go into what makes the activations: the norm before q, k, v and before gate,
-    up; the rows of up before down; the rows of v before the output projection, where the heads
-    that share a kv head share its factors. So they cost nothing at run time.
-    """
-    down = linears[_DOWN]
-    factors = smoothing_factors(down.peak, [down.weight], alpha)
-    _divide_rows(linears[_UP], factors)
-    down.weight = down.weight * factors
-    out, value = linears[_O], linears[_V]
-    groups = config.heads // config.kv_heads
-
-    def per_kv_head(peaks: Tensor) -> Tensor:
-        return peaks.view(config.kv_heads, groups, config.head_dim).amax(1)
-
-    factors = smoothing_factors(
-        per_kv_head(out.peak).flatten(),
-        [per_kv_head(out.weight.abs().amax(0)).flatten()[None]],
-        alpha,
-    )
-    _divide_rows(value, factors)
-    by_head = factors.view(config.kv_heads, 1, config.head_dim).expand(-1, groups, -1)
-    out.weight = out.weight * by_head.reshape(1, -1)
-    for norm, names in (
-        ("input_layernorm", (_Q, _K, _V)),
-        ("post_attention_layernorm", (_GATE, _UP)),
-    ):
-        group = [linears[name] for name in names]
-        factors = smoothing_factors(group[0].peak, [linear.weight for linear in group], alpha)
-        norms[norm] = norms[norm] / factors
-        for linear in group:
-            linear.weight = linear.weight * factors
+def _named(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{start}.{name}": tensor for name, tensor in tensors.items()}
 
 
-def _divide_rows(linear: ObservedLinear, factors: Tensor) -> None:
-    linear.weight = linear.weight / factors[:, None]
-    if linear.bias is not None:
-        linear.bias = linear.bias / factors
+def copies(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return copies in `dtype`: a small tensor left mapped would keep its whole file mapped."""
+    return {name: tensor.to(dtype, copy=True) for name, tensor in tensors.items()}
 
 
-def _pack_linear(name: str, linear: ObservedLinear, precision: Precision) -> dict[str, Tensor]:
-    if precision is Precision.INT8:
-        packed = native.Int8Linear.pack(quantise_int8(linear.weight))
-    elif native.why_not_int4(*linear.weight.shape):
-        packed = {"weight": linear.weight.bfloat16()}
-    else:
-        packed = native.Int4Linear.pack(quantise_int4(linear.weight, linear.mean_square))
-    if linear.bias is not None:
-        packed["bias"] = linear.bias
-    return {f"{name}.{part}": tensor for part, tensor in packed.items()}
-
-
-def _pack_head(
-    source: Source, precision: Precision, calibration: Calibration, alpha: float
-) -> dict[str, Tensor]:
-    """The head is int8 in either precision: it decides the token."""
-    norm, weight = source.final_norm().float(), source.head()
-    factors = None
-    if precision is Precision.INT8:
-        eps = source.config.norm_eps
-        inputs = [rms_norm(hidden, norm, eps) for hidden in calibration.hidden]
-        peak = torch.cat([x.abs().amax(0, keepdim=True) for x in inputs]).amax(0)
-        factors = smoothing_factors(peak, [weight], alpha)
-        norm = norm / factors
-    packed = native.Int8Linear.pack(quantise_int8(weight, factors))
-    return {"norm": norm} | {f"head.{part}": tensor for part, tensor in packed.items()}
+def under(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `start` and a dot, without them."""
+    start = f"{start}."
+    return {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}

@@ -2,20 +2,26 @@
 
 from collections import Counter
 
+from engine.assembly import NativeModel
 from engine.errors import NothingQuantised
-from engine.messages import Precision, Proof
-from engine.model import Decoder
+from engine.messages import Kernel, Precision, Proof
 
 _METHODS = {
     Precision.BF16: "bf16 weights as published",
     Precision.INT8: "SmoothQuant: weights per channel, activations per token",
-    Precision.INT4: "weight-only, groups of 32, ranges weighted by calibration",
+    Precision.INT4: "groups of 32, corrected on a calibration text (GPTQ)",
+}
+# What activations are rounded to on the way into a multiplication.
+_ACTIVATIONS = {
+    (Precision.INT8, Kernel.NATIVE): "int8",
+    (Precision.INT8, Kernel.TORCH): "int8",
+    (Precision.INT4, Kernel.NATIVE): "int8",
 }
 _EMBEDDING = ("embedding", 1, "a table look-up, no multiplication")
 _ODD_SHAPE = "its shape is no multiple of what the kernel takes at a time"
 
 
-def prove(decoder: Decoder, precision: Precision) -> Proof:
+def prove(decoder: NativeModel, precision: Precision, kernel: Kernel) -> Proof:
     """Return the count. Raises NothingQuantised where nothing is of `precision`."""
     kinds = Counter(
         linear.weight_dtype for layer in decoder.layers for linear in layer.linears.values()
@@ -33,7 +39,7 @@ def prove(decoder: Decoder, precision: Precision) -> Proof:
         quantised_layers=kinds.total() - floats,
         float_layers=floats,
         weight_dtype=str(precision),
-        activation_dtype="int8" if precision is Precision.INT8 else "bf16",
+        activation_dtype=_ACTIVATIONS.get((precision, kernel), "bf16"),
         method=_METHODS[precision],
         left_in_float=left,
     )

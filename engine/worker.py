@@ -22,10 +22,13 @@ from engine.errors import NoModelLoaded, Stopped, TernError
 from engine.messages import AnyCommand, Event, Failed, Generate, Load, Score, Shutdown, Stop
 
 if TYPE_CHECKING:
-    from engine.generate import Step
+    from engine.generate import Step, Text
     from engine.loader import LoadedModel
 
 _PULSE_S = 0.5
+# Text is sent at most this often: a window cannot show more, and what it costs is taken from the
+# cores that compute the next tokens.
+_CHUNK_S = 1 / 30
 _log = logging.getLogger("engine.worker")
 
 
@@ -39,6 +42,8 @@ class Worker:
         self._queue: queue.Queue[AnyCommand] = queue.Queue()
         self._stopped: set[int] = set()
         self._loaded: LoadedModel | None = None
+        self._unsent, self._sent_at = "", 0.0
+        self._held: Text | None = None
 
     def run(self) -> None:
         """Serve until Shutdown or the end of stdin."""
@@ -163,7 +168,7 @@ class Worker:
                 is_demo=local.is_demo,
                 precision=loaded.precision,
                 kernel=loaded.choice.kernel,
-                isa=loaded.isa.name,
+                isa=loaded.isa,
                 why=loaded.choice.why,
                 threads=cpu.threads,
                 context_length=loaded.model.context_length,
@@ -201,6 +206,7 @@ class Worker:
             loaded.generation_defaults,
             command.ignore_end,
         )
+        self._unsent, self._sent_at = "", 0.0
         for step in steps:
             self._report(command.request_id, step)
 
@@ -219,23 +225,34 @@ class Worker:
                         prefill_tokens_per_s=speed,
                     )
                 )
-            case g.Text(text, count, ttft, speed, used):
-                self._send(
-                    messages.Chunk(
-                        request_id=request_id,
-                        text=text,
-                        completion_tokens=count,
-                        ttft_s=ttft,
-                        decode_tokens_per_s=speed,
-                        context_used=used,
-                    )
-                )
+            case g.Text():
+                self._unsent += step.text
+                self._held = step
+                if time.perf_counter() - self._sent_at >= _CHUNK_S:
+                    self._send_text(request_id)
             case g.End(text, reason, metrics):
+                if self._unsent:
+                    self._send_text(request_id)
                 self._send(
                     messages.Done(
                         request_id=request_id, text=text, finish_reason=reason, metrics=metrics
                     )
                 )
+
+    def _send_text(self, request_id: int) -> None:
+        """Send the text that has gathered, with the figures of its last token."""
+        assert self._held is not None
+        self._send(
+            messages.Chunk(
+                request_id=request_id,
+                text=self._unsent,
+                completion_tokens=self._held.completion_tokens,
+                ttft_s=self._held.ttft_s,
+                decode_tokens_per_s=self._held.decode_tokens_per_s,
+                context_used=self._held.context_used,
+            )
+        )
+        self._unsent, self._sent_at = "", time.perf_counter()
 
     def _score(self, command: Score) -> None:
         from engine.quality import perplexity

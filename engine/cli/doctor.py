@@ -34,6 +34,8 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     yield "system", report.system
     yield "CPU", report.cpu
     yield "instructions", f"{report.isa} ({_flags(report.flags)})"
+    missing = "not built, as no C++ compiler was at hand: torch's slower operators serve instead"
+    yield "native core", "compiled, for every instruction set" if report.core_built else missing
     if report.versions.get("ipex"):
         yield "IPEX computes on", report.ipex_isa or "nothing: it cannot be imported here"
     limit = f", limited to {report.quota:g} CPUs" if report.quota else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import get_args
 
 from engine.doctor import tern_version
-from engine.messages import LowPrecision, Precision
+from engine.messages import KernelChoice, LowPrecision, Precision
 from engine.models import DEMO
 
 _PRECISIONS = tuple(precision.value for precision in Precision)
@@ -142,7 +142,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--model", default=DEMO, metavar="M", help="demo, a folder or a hub id; default demo"
     )
     parser.add_argument(
-        "--kernel", choices=("auto", "ipex", "native"), default="auto", help="default: auto"
+        "--kernel", choices=get_args(KernelChoice), default="auto", help="default: auto"
     )
 
 
@@ -173,9 +173,15 @@ def _add_quantisation(parser: argparse.ArgumentParser) -> None:
         help='SmoothQuant\'s alpha, 0 to 1; "search" tries several (IPEX); default 0.5',
     )
     group.add_argument("--calibration", default="", metavar="F", help="text to calibrate on")
-    samples, length = number(int, 1, 2**20), number(int, 2, 2**20)
-    group.add_argument("--calibration-samples", type=samples, default=8, metavar="N")
-    group.add_argument("--calibration-length", type=length, default=256, metavar="N", help="tokens")
+    samples, length = number(int, 0, 2**20), number(int, 2, 2**20)
+    group.add_argument(
+        "--calibration-samples",
+        type=samples,
+        default=48,
+        metavar="N",
+        help="0 is quick and less exact (native); default 48",
+    )
+    group.add_argument("--calibration-length", type=length, default=64, metavar="N", help="tokens")
     group.add_argument(
         "--weight-only", action="store_true", help="int8 weights, float activations (IPEX)"
     )

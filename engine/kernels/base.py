@@ -65,6 +65,20 @@ class Choice:
 ORDINARY = Model()
 
 
+def core_built() -> bool:
+    """Return whether the compiled core is there: a compiler was at hand when Tern was installed."""
+    return find_spec("engine.kernels.native._core") is not None
+
+
+def native_choice(choice: Choice, has_core: bool) -> Choice:
+    """Return `choice`, with torch's operators in place of native kernels that are not built."""
+    if choice.kernel is not Kernel.NATIVE or has_core:
+        return choice
+    return Choice(
+        Kernel.TORCH, f"{choice.why}; torch's operators, as Tern's core is not built here"
+    )
+
+
 def ipex_installed() -> bool:
     """Return whether Intel Extension for PyTorch can be imported here."""
     return find_spec("intel_extension_for_pytorch") is not None
@@ -84,8 +98,8 @@ def pick(
     hindrance = why_not_ipex(precision, isa, has_ipex, model.architecture)
     if model.four_bit:
         return _for_four_bit(precision, wanted, model, hindrance)
-    if wanted == "native":
-        return Choice(Kernel.NATIVE, "native was asked for")
+    if wanted in ("native", "torch"):
+        return Choice(Kernel(wanted), f"{wanted} was asked for")
     if wanted == "ipex":
         if hindrance:
             raise KernelUnavailable(
@@ -137,8 +151,8 @@ def _for_four_bit(
     reads = f"only IPEX reads weights quantised by {model.four_bit}"
     if precision is not Precision.INT4:
         raise AlreadyQuantised(method=model.four_bit, precision=precision)
-    if wanted == "native" or hindrance:
-        because = hindrance or "the native kernels were asked for"
+    if wanted in ("native", "torch") or hindrance:
+        because = hindrance or f"{wanted} kernels were asked for"
         raise UnsupportedFeature(feature=f"IPEX, as {reads} ({because})")
     return Choice(Kernel.IPEX, reads)
 

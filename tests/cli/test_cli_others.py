@@ -190,7 +190,7 @@ def test_doctor_reads_the_level_from_ipex_itself(tern):
     ("arguments", "named"),
     [
         (("--alpha", "2"), "2 is not 0 or more and 1 at most"),
-        (("--calibration-samples", "0"), "0 is not 1 or more"),
+        (("--calibration-length", "1"), "1 is not 2 or more"),
         (("--lowp-mode", "fp8"), "invalid choice"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.hardware import read_cpu
-from engine.kernels.native import Int8Linear
+from engine.kernels.torch_ops import Int8Linear
 from engine.loader import LoadRequest, load
 from engine.messages import Precision
 from engine.models import demo_model
@@ -43,7 +43,7 @@ def test_perplexity_without_vnni_stays_within_one_percent() -> None:
     text = (folder / "held-out.txt").read_text(encoding="utf-8")
     cpu = read_cpu()
     old = replace(cpu, flags=frozenset(f for f in cpu.flags if "vnni" not in f))
-    request = LoadRequest(folder, Precision.INT8, "native", None, Paths.default(), old)
+    request = LoadRequest(folder, Precision.INT8, "torch", None, Paths.default(), old)
     exact, rounded = load_folder(folder), load(request, lambda stage, done, total: None)
     ids = exact.tokenizer.encode(text)[:4096]
     reference, found = (

@@ -26,7 +26,7 @@ from engine.errors import (
     UnsupportedArchitecture,
     UnsupportedFeature,
 )
-from engine.messages import Precision
+from engine.messages import KernelChoice, Precision
 from engine.models import resolve
 from tests.engine.conftest import load_folder
 from tests.engine.random_models import save_random_model
@@ -426,19 +426,25 @@ def test_a_precision_that_would_fit_is_the_way_out(
 
 
 @pytest.mark.parametrize(
-    ("values", "left"),
+    ("kernel", "values", "left"),
     [
-        ({"intermediate_size": 80}, 1),  # down: its input is no multiple of the group size
-        ({"intermediate_size": 264}, 3),  # gate, up: no multiple of 16 rows, as torch's kernel has
+        ("native", {"intermediate_size": 80}, 1),  # down: its input is no multiple of a group
+        ("native", {"intermediate_size": 264}, 1),
+        ("torch", {"intermediate_size": 80}, 1),
+        ("torch", {"intermediate_size": 264}, 3),  # gate, up: no multiple of 16 rows
     ],
     ids=str,
 )
 @pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT4])
 def test_shapes_that_int4_cannot_take_stay_in_float_and_are_told(
-    tmp_path: Path, values: dict[str, int], left: int, precision: Precision
+    tmp_path: Path,
+    kernel: KernelChoice,
+    values: dict[str, int],
+    left: int,
+    precision: Precision,
 ) -> None:
     model = save_random_model(tmp_path / "m", "llama-untied", initializer_range=0.05, **values)
-    loaded = load_folder(model, precision)
+    loaded = load_folder(model, precision, kernel)
     floats = 2 * left if precision is Precision.INT4 else 0
     assert loaded.proof.float_layers == floats
     assert loaded.proof.quantised_layers == 2 * 7 + 1 - floats
@@ -480,4 +486,4 @@ def test_a_width_that_no_int4_kernel_takes_is_an_explained_failure(tmp_path: Pat
     """Then every linear would stay in float; and torch's int8 kernel would read past its rows."""
     model = save_random_model(tmp_path / "m", "llama-untied", hidden_size=104, head_dim=32)
     with pytest.raises(NothingQuantised):
-        load_folder(model, Precision.INT4)
+        load_folder(model, Precision.INT4, "torch")

@@ -152,4 +152,4 @@ def test_fewer_bits_are_fewer_bytes(demo: Demo) -> None:
 def test_each_precision_has_a_cache_of_the_same_size(demo: Demo) -> None:
     sizes = {demo(precision).kv_bytes_per_token for precision in Precision}
     config = demo(Precision.BF16).config
-    assert sizes == {2 * config.layers * config.kv_heads * config.head_dim * 2}
+    assert sizes == {2 * config.layers * config.kv_heads * config.head_dim * 2}  # float16

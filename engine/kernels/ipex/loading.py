@@ -12,7 +12,7 @@ import msgspec
 import torch
 
 from engine.checkpoint import fingerprint
-from engine.errors import NothingQuantised
+from engine.errors import BadSetting, NothingQuantised
 from engine.hardware import Isa
 from engine.kernels.base import IPEX_LEVELS, pick
 from engine.kernels.ipex import recipes, saved
@@ -120,9 +120,12 @@ def _quantised(request: IpexRequest, partial: Path, on_step: OnStep) -> tuple[Ma
         )
         return made, f"weight-only, as published ({request.config.four_bit.method})"
     if request.precision is Precision.INT8 and not options.weight_only:
+        sequences = request.sequences()
+        if not sequences:
+            raise BadSetting(name="the number of calibration samples", value=0, allowed="1 or more")
         summary = partial / recipes.QCONF_SUMMARY
         made, alpha = recipes.smooth_quant(
-            request.folder, positions, options.alpha, request.sequences(), summary, on_step
+            request.folder, positions, options.alpha, sequences, summary, on_step
         )
         return made, f"IPEX SmoothQuant, alpha {alpha:g}: static scales per tensor"
     on_step(f"Quantising to {request.precision}", 0, 1)

@@ -1,4 +1,4 @@
-"""The native linears, on torch's own operators: one class a number format.
+"""Linears on torch's own operators, for where the compiled core is not: one class a format.
 
 A linear is made from packed tensors, named as in the packed-weight files, so what was quantised
 once is mapped and used as it lies. The layout of int4 depends on the instruction set that torch
@@ -14,6 +14,7 @@ from torch.nn import functional
 from engine.hardware import Cpu
 from engine.messages import Precision
 from engine.quantize.groupwise import GROUP_SIZE, GroupwiseInt4
+from engine.quantize.layers import Rounded
 from engine.quantize.smoothquant import ChannelwiseInt8
 
 Packed = dict[str, Tensor]
@@ -137,13 +138,16 @@ class Int8WeightOnlyLinear:
         return y
 
 
-def why_not_int4(out_features: int, in_features: int) -> str:
-    """Return why a linear of that shape cannot be int4 here, or "" where it can."""
-    if in_features % GROUP_SIZE:
-        return f"its input is no multiple of the group size {GROUP_SIZE}"
-    if out_features % _INT4_ROWS:
-        return f"its output is no multiple of {_INT4_ROWS}"
-    return ""
+def pack(weights: Rounded) -> Packed:
+    """Return rounded weights as the linears take them; bf16 where int4's kernel cannot."""
+    if isinstance(weights, ChannelwiseInt8):
+        return Int8Linear.pack(weights)
+    if isinstance(weights, Tensor):
+        return {"weight": weights.bfloat16()}
+    if len(weights.codes) % _INT4_ROWS:
+        return {"weight": weights.dequantise().bfloat16()}
+    # The kernel wants bf16; a scale's rounding is lost in that of the weights.
+    return Int4Linear.pack(weights.with_scales(torch.bfloat16))
 
 
 def layout(precision: Precision) -> str:

@@ -1,0 +1,185 @@
+"""A whole decoder in Tern's compiled core: one call for a token, no operator of torch's between.
+
+The core computes (decoder.h); this module hands it the weights as they lie,
+keeps the token ids that the cache stands for, and returns torch tensors. Activations are float32,
+keys and values float16.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from engine.errors import UnknownToken
+from engine.kernels.native import _core
+from engine.kv_cache import common_prefix
+from engine.model import rope_tables
+from engine.model_config import ModelConfig
+
+_LOGITS_BLOCK = 64  # rows of logits computed at a time when scoring: bounds memory
+_VALUE_ALIGNMENT = 16  # elements that the core pads a value to
+_HALF_BYTES = 2
+
+OnChunk = Callable[[int], object]
+
+
+class PackedLinear(NamedTuple):
+    """y = x W^T + bias over packed weights: what the core takes for a linear.
+
+    format: a member of the core's `Format`. weights: uint8 [packed bytes]. bias: float32 [out].
+    """
+
+    format: Any
+    out_features: int
+    in_features: int
+    weights: Tensor
+    bias: Tensor | None
+
+    @property
+    def weight_dtype(self) -> str:
+        """What its weights are: "bf16", "int8" or "int4"."""
+        return str(self.format.name).lower().removesuffix("rows")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of weights read at each call."""
+        return self.weights.nbytes
+
+
+@dataclass(frozen=True)
+class CoreLayer:
+    """One layer: the float32 weights of its norms, and its linears by their checkpoint names."""
+
+    norms: Mapping[str, Tensor]
+    linears: Mapping[str, PackedLinear]
+
+
+class CoreDecoder:
+    """A model with its cache on the compiled core: a `LanguageModel`.
+
+    embedding: float32, float16 or bfloat16 [vocab, hidden]; final_norm: float32 [hidden]. All
+    tensors are used where they lie, and kept. `threads` counts the calling thread; `cores` may
+    name a logical CPU for each. Raises ValueError where tensors and config do not fit together.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        embedding: Tensor,
+        layers: Sequence[CoreLayer],
+        final_norm: Tensor,
+        head: PackedLinear,
+        context_length: int,
+        threads: int,
+        cores: Sequence[int] = (),
+    ) -> None:
+        self.config = config
+        self.context_length = context_length
+        self.layers = layers
+        self.head = head
+        self._tokens: list[int] = []
+        cos, sin = _half_tables(config, context_length)
+        self._core = _core.Decoder(
+            _core.Team(threads, list(cores)),
+            vocab_size=config.vocab_size,
+            hidden_size=config.hidden_size,
+            intermediate_size=config.intermediate_size,
+            heads=config.heads,
+            kv_heads=config.kv_heads,
+            head_dim=config.head_dim,
+            context_length=context_length,
+            norm_eps=config.norm_eps,
+            embedding=embedding,
+            layers=[{**layer.norms, **layer.linears} for layer in layers],
+            final_norm=final_norm,
+            head=head,
+            cos=cos,
+            sin=sin,
+        )
+
+    @property
+    def used(self) -> int:
+        """How many tokens the cache holds."""
+        return len(self._tokens)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of weights that are read for one token."""
+        linears = (linear for layer in self.layers for linear in layer.linears.values())
+        return sum(linear.nbytes for linear in linears) + self.head.nbytes
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Bytes that one token adds to the cache, the padding of its values included."""
+        config = self.config
+        value = -(-config.head_dim // _VALUE_ALIGNMENT) * _VALUE_ALIGNMENT
+        return config.layers * config.kv_heads * (config.head_dim + value) * _HALF_BYTES
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds spent so far in "linears", "attention" and "elementwise"."""
+        seconds: Mapping[str, float] = self._core.seconds
+        return seconds
+
+    def keep_prefix(self, ids: Sequence[int]) -> int:
+        """Roll the cache back to the longest prefix shared with `ids`; return its length.
+
+        At least the last of `ids` is left to compute, as its logits are wanted.
+        """
+        shared = common_prefix(self._tokens, ids[:-1])
+        self._truncate(shared)
+        return shared
+
+    def extend(self, ids: Sequence[int], on_chunk: OnChunk | None = None) -> Tensor:
+        """Append `ids` to the context; return the last one's logits, float32 [vocab].
+
+        on_chunk(done) is called after every 512 tokens or fewer; what it raises ends the call,
+        and the cache then holds the chunks before. Raises UnknownToken where an id is none of the
+        model's, and ValueError where the context is too short.
+        """
+        self._append(ids, 1, on_chunk)
+        return self._logits(0, 1)[0]
+
+    def all_logits(self, ids: Sequence[int]) -> Iterator[Tensor]:
+        """Yield the logits of `ids` as a fresh context, in blocks, float32 [block, vocab].
+
+        The cache is empty afterwards.
+        """
+        self._truncate(0)
+        try:
+            for start in range(0, len(ids), self._core.CHUNK):
+                chunk = ids[start : start + self._core.CHUNK]
+                self._append(chunk, len(chunk), None)
+                for first in range(0, len(chunk), _LOGITS_BLOCK):
+                    yield self._logits(first, min(_LOGITS_BLOCK, len(chunk) - first))
+        finally:
+            self._truncate(0)
+
+    def _append(self, ids: Sequence[int], kept: int, on_chunk: OnChunk | None) -> None:
+        unknown = next((i for i in ids if not 0 <= i < self.config.vocab_size), None)
+        if unknown is not None:
+            raise UnknownToken(token=unknown, vocabulary=self.config.vocab_size)
+        try:
+            self._core.append(ids, kept, on_chunk)
+        finally:
+            # Also after a stop: whole chunks are in the cache, and their ids belong to them.
+            self._tokens.extend(ids[: self._core.used - len(self._tokens)])
+
+    def _logits(self, first: int, rows: int) -> Tensor:
+        out = torch.empty(rows, self.config.vocab_size)
+        self._core.logits(first, out)
+        return out
+
+    def _truncate(self, length: int) -> None:
+        self._core.truncate(length)
+        del self._tokens[length:]
+
+
+def _half_tables(config: ModelConfig, context_length: int) -> tuple[Tensor, Tensor]:
+    """Return cos and sin of each position's angles, float32 [context_length, head_dim / 2]."""
+    cos, sin = rope_tables(config, context_length)
+    half = config.head_dim // 2
+    # Both halves of a head turn by the same angles, so one of them is enough.
+    return cos[:, :half].contiguous(), sin[:, :half].contiguous()

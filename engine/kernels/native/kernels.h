@@ -1,0 +1,172 @@
+// What an instruction set's unit provides, and the two memory layouts that all of them share.
+//
+// Panel: 16 rows of a packed weight. Codes are interleaved so that 64 bytes hold 4 bytes of each
+// row: two 32-byte vectors of 8 rows, or one 64-byte vector of 16. The input is padded with zero
+// weights to an even number of groups of 32, the output to whole panels. Each is read from its
+// first byte to its last, as the memory likes best.
+//   Int4: for each two groups: 2 x 4 x [16 rows][4 bytes], then 2 x [16] float16 scales. Byte b of
+//         vector j holds input 4j + b of its group in the low nibble, 16 + 4j + b in the high one.
+//   Int8: groups x 8 x [16 rows][4 inputs], then [16] float32 scales.
+//   Bf16: groups x 16 x [16 rows][2 inputs].
+//   Bf16Rows: [16 rows][inputs], as it lies in a checkpoint: nothing interleaved, nothing padded.
+//
+// Record: one token's rounded inputs. Records are `record_bytes` apart.
+//   Int4: groups x [32] int8 codes, [groups] float32 scales, [groups] int32 8 * sum of codes.
+//   Int8: groups x [32] int8 codes, groups x [32] their uint8 magnitudes, float32 scale,
+//         int32 128 * sum of codes.
+//   Bf16, Bf16Rows: groups x [32] values, as float32 or as bfloat16, as the unit likes best.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "format.h"
+
+namespace tern {
+
+constexpr int kPanelRows = 16;
+constexpr int kGroup = 32;
+constexpr int kFormats = 4;
+constexpr int kMaxTile = 16;  // tokens
+constexpr int kAhead = 4096;  // bytes from a read to its prefetch
+constexpr int kCachedInputs = 4096;  // as float32, half of a first-level cache
+constexpr int kInt4Bytes = kPanelRows * kGroup / 2;                     // codes of one group
+constexpr int kInt4PairBytes = 2 * (kInt4Bytes + kPanelRows * 2);  // two groups, with scales
+
+// Products of one panel with a few tokens.
+struct Tile {
+  const uint8_t* panel;
+  const uint8_t* ahead;    // Bf16: prefetched while the panel is read, byte for byte
+  int64_t in_features;
+  int64_t groups;          // of 32 inputs; even
+  int rows;                // Bf16Rows: that are there to be read, 1..16
+  const uint8_t* records;  // of the first token
+  int64_t record_bytes;
+  float* products;  // [tokens, 16], dense
+};
+
+// Writes the record of x[0 .. in_features), padded with zeros to `groups` groups.
+using RoundToken = void (*)(const float* x, int64_t in_features, int64_t groups, uint8_t* record);
+using MultiplyTile = void (*)(const Tile& tile);
+// Writes a tile's Bf16Rows as a panel of Bf16, zeros for what is not there.
+using Interleave = void (*)(const Tile& tile, uint8_t* panel);
+
+struct FormatKernels {
+  RoundToken round;
+  const MultiplyTile* multiply;  // multiply[t - 1] takes t tokens
+  int max_tokens;                // at most kMaxTile
+};
+
+struct Kernels {
+  const char* name;
+  FormatKernels formats[kFormats];  // indexed by Format
+  Interleave interleave;
+};
+
+extern const Kernels kScalarKernels;
+#if defined(TERN_X86)
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvxVnniKernels;
+extern const Kernels kAvx512Kernels;
+// These take the place of kAvx512Kernels' own.
+extern const FormatKernels kAvx512Bf16;
+extern const FormatKernels kAvx512Bf16Rows;
+#endif
+
+// An even number, so that two int4 groups with their scales are whole cache lines.
+static inline int64_t groups_of(int64_t in_features) {
+  return (in_features + 2 * kGroup - 1) / (2 * kGroup) * 2;
+}
+
+static inline int64_t panels_of(int64_t out_features) {
+  return (out_features + kPanelRows - 1) / kPanelRows;
+}
+
+static inline int64_t panel_bytes(Format format, int64_t in_features) {
+  const int64_t groups = groups_of(in_features);
+  switch (format) {
+    case Format::Int4:
+      return groups / 2 * kInt4PairBytes;
+    case Format::Int8:
+      return groups * kPanelRows * kGroup + kPanelRows * 4;
+    case Format::Bf16:
+      return groups * kPanelRows * kGroup * 2;
+    case Format::Bf16Rows:
+      return kPanelRows * in_features * 2;
+  }
+  return 0;
+}
+
+// Room for the largest record that any unit writes, on whole cache lines and an odd number of
+// them: at a power of two the tokens of a tile would compete for the same lines of the cache.
+static inline int64_t record_bytes(Format format, int64_t groups) {
+  int64_t bytes = 0;
+  switch (format) {
+    case Format::Int4:
+      bytes = groups * (kGroup + 4 + 4);
+      break;
+    case Format::Int8:
+      bytes = groups * kGroup * 2 + 4 + 4;
+      break;
+    case Format::Bf16:
+    case Format::Bf16Rows:
+      bytes = groups * kGroup * 4;
+      break;
+  }
+  return ((bytes + 63) / 64 | 1) * 64;
+}
+
+// The format of the records that a format's kernels read.
+static inline Format record_format(Format format) {
+  return format == Format::Bf16Rows ? Format::Bf16 : format;
+}
+
+// From byte `at` of `rows` neighbouring rows that are read side by side to the byte of the same
+// row that is due kAhead bytes of reading later; at the rows' end that is in the next ones.
+static inline int64_t rows_ahead(int64_t at, int64_t row_bytes, int rows) {
+  const int64_t distance = kAhead / rows;
+  return at + distance < row_bytes ? distance : distance + (rows - 1) * row_bytes;
+}
+
+// Inputs of a group that are not padding: 0..32.
+static inline int64_t present_in_group(int64_t in_features, int64_t group) {
+  const int64_t left = in_features - group * kGroup;
+  return left >= kGroup ? kGroup : left > 0 ? left : 0;
+}
+
+// Where the parts of a panel and of a record lie.
+static inline const uint8_t* int4_codes(const uint8_t* panel, int64_t group) {
+  return panel + group / 2 * kInt4PairBytes + group % 2 * kInt4Bytes;
+}
+static inline const uint8_t* int4_scales(const uint8_t* panel, int64_t group) {
+  return panel + group / 2 * kInt4PairBytes + 2 * kInt4Bytes + group % 2 * (kPanelRows * 2);
+}
+static inline const uint8_t* int8_scales(const uint8_t* panel, int64_t groups) {
+  return panel + groups * (kPanelRows * kGroup);
+}
+static inline const float* int4_token_scales(const uint8_t* record, int64_t groups) {
+  return reinterpret_cast<const float*>(record + groups * kGroup);
+}
+static inline const int32_t* int4_token_sums(const uint8_t* record, int64_t groups) {
+  return reinterpret_cast<const int32_t*>(record + groups * (kGroup + 4));
+}
+static inline const uint8_t* int8_magnitudes(const uint8_t* record, int64_t groups) {
+  return record + groups * kGroup;
+}
+static inline float int8_token_scale(const uint8_t* record, int64_t groups) {
+  return *reinterpret_cast<const float*>(record + groups * kGroup * 2);
+}
+static inline int32_t int8_token_sum(const uint8_t* record, int64_t groups) {
+  return *reinterpret_cast<const int32_t*>(record + groups * kGroup * 2 + 4);
+}
+
+// How activations are rounded to int8: code = nearest(x * int8_inverse), x ~ code * int8_scale.
+// A peak that is infinite, NaN or too small to divide by gives codes that do not matter: the scale
+// makes the product not finite, or next to nothing.
+constexpr float kSmallestPeak = 1e-30f;
+static inline float int8_inverse(float peak) {
+  return peak >= kSmallestPeak && peak <= 3.402823466e38f ? 127.0f / peak : 0.0f;
+}
+static inline float int8_scale(float peak) { return peak * (1.0f / 127.0f); }
+
+}  // namespace tern

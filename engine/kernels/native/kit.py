@@ -1,0 +1,95 @@
+"""Models on the compiled core: how their weights are stored and put together."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine import packing
+from engine.hardware import Cpu
+from engine.kernels.native import _core, packed
+from engine.kernels.native.decoder import CoreDecoder, CoreLayer, PackedLinear
+from engine.messages import Precision
+from engine.packing import copies, under
+from engine.quantize.layers import Rounded
+from engine.source import Source
+
+OnProgress = Callable[[str, int, int], None]
+_TABLES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def computes_with() -> str:
+    """Return the instruction sets in use; TERN_ISA=avx2 holds the core to AVX2."""
+    if os.environ.get("TERN_ISA", "").lower() == "avx2" and "avx2" in _core.isas():
+        _core.set_isa("avx2")
+    return _core.isa().upper()
+
+
+@dataclass(frozen=True)
+class CoreKit:
+    """How models are stored and assembled for Tern's compiled core."""
+
+    precision: Precision
+    cpu: Cpu
+    context_length: int
+
+    def layout(self) -> str:
+        """Return the name of the packed layout."""
+        return packed.layout(self.precision)
+
+    def pack(self, weights: Rounded) -> Mapping[str, Tensor]:
+        """Return rounded weights in the core's layout."""
+        return packed.pack(weights)
+
+    def published(self, source: Source, on_progress: OnProgress) -> CoreDecoder:
+        """Return the decoder over the checkpoint's own bf16 weights, mapped."""
+        config = source.config
+
+        def layer(number: int) -> CoreLayer:
+            on_progress("Reading weights", number, config.layers)
+            linears = {
+                n: packed.published(*source.linear(number, n)) for n in config.linear_shapes()
+            }
+            return CoreLayer(copies(source.norms(number), torch.float32), linears)
+
+        layers = [layer(number) for number in range(config.layers)]
+        return self._decoder(
+            source, layers, source.final_norm(), packed.published(source.head(), None)
+        )
+
+    def packed(self, source: Source, folder: Path, on_progress: OnProgress) -> CoreDecoder:
+        """Return the decoder over the packed weights in `folder`, mapped."""
+        config, shapes = source.config, source.config.linear_shapes()
+
+        def layer(number: int) -> CoreLayer:
+            on_progress("Reading packed weights", number, config.layers)
+            tensors = packing.read_packed(packing.layer_file(folder, number))
+            linears = {}
+            for name, shape in shapes.items():
+                parts = under(name, tensors)
+                linears[name] = packed.linear(parts, shape, parts.get("bias"))
+            return CoreLayer(copies(under("norms", tensors), torch.float32), linears)
+
+        layers = [layer(number) for number in range(config.layers)]
+        last = packing.read_packed(packing.head_file(folder))
+        shape = (config.vocab_size, config.hidden_size)
+        head = packed.linear(under("head", last), shape, None)
+        return self._decoder(source, layers, last["norm"], head)
+
+    def _decoder(
+        self, source: Source, layers: Sequence[CoreLayer], final_norm: Tensor, head: PackedLinear
+    ) -> CoreDecoder:
+        embedding = source.embedding()
+        return CoreDecoder(
+            source.config,
+            embedding if embedding.dtype in _TABLES else embedding.float(),
+            layers,
+            final_norm.to(torch.float32, copy=True),
+            head,
+            self.context_length,
+            self.cpu.threads,
+            self.cpu.cores[: self.cpu.threads],
+        )

@@ -1,0 +1,297 @@
+// The tiles in 256-bit vectors, for avx2.cpp and avxvnni.cpp: the two differ in how they add
+// products of bytes. Before this header, such a unit includes vectors_avx2.h and defines
+//
+//   dot_int4(weights, x)              sums of 32 products for 8 rows, in 32 bits
+//   int8_operand(weights)             what add_int8 takes for 8 rows' weights
+//   Int8Inputs int8_inputs(record, groups, at)    four inputs of a token, for all rows
+//   add_int8(sum, operand, inputs)    sum + products of 4 inputs, in 32 bits
+//   int8_excess(record, groups)       by how much those sums are too large in the end
+//
+// The loops over a tile's tokens must be unrolled, or their sums stay in memory instead of
+// registers.
+#pragma once
+
+#include <immintrin.h>
+
+#include "interleave.h"
+#include "kernels.h"
+#include "round_avx2.h"
+#include "vectors_avx2.h"
+
+namespace tern {
+namespace {
+
+// The products of token t with the panel's rows 0-7 and 8-15.
+inline void store(const Tile& tile, int t, __m256 low, __m256 high) {
+  _mm256_storeu_ps(tile.products + t * kPanelRows, low);
+  _mm256_storeu_ps(tile.products + t * kPanelRows + 8, high);
+}
+
+// The 32 codes of 8 rows in the vectors' low and high nibbles.
+inline void unpack_int4(const uint8_t* codes, __m256i* weights) {
+  const __m256i nibble = _mm256_set1_epi8(15);
+#pragma GCC unroll 16
+  for (int j = 0; j < 4; ++j) {
+    const __m256i pairs = load(codes + 64 * j);
+    weights[j] = _mm256_and_si256(pairs, nibble);
+    weights[4 + j] = _mm256_and_si256(_mm256_srli_epi16(pairs, 4), nibble);
+  }
+}
+
+// Adds one group's products of 8 rows with each token.
+template <int kTokens>
+inline void add_int4(const Tile& tile, int64_t group, const uint8_t* codes, const uint8_t* scales,
+                     __m256* total) {
+  __m256i weights[8];
+  unpack_int4(codes, weights);
+  const __m256 scale =
+      _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    const uint8_t* record = tile.records + t * tile.record_bytes;
+    const __m256i eights = _mm256_set1_epi32(int4_token_sums(record, tile.groups)[group]);
+    const __m256i sum = _mm256_sub_epi32(dot_int4(weights, record + group * kGroup), eights);
+    const __m256 token_scale =
+        _mm256_broadcast_ss(int4_token_scales(record, tile.groups) + group);
+    total[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(scale, token_scale),
+                               total[t]);
+    fence();
+  }
+}
+
+template <int kTokens>
+void multiply_int4(const Tile& tile) {
+  __m256 low[kTokens] = {}, high[kTokens] = {};
+  for (int64_t group = 0; group < tile.groups; ++group) {
+    const uint8_t* codes = int4_codes(tile.panel, group);
+    const uint8_t* scales = int4_scales(tile.panel, group);
+#pragma GCC unroll 16
+    for (int line = 0; line < 4; ++line) prefetch(codes + 64 * line);
+    prefetch(scales);
+    add_int4<kTokens>(tile, group, codes, scales, low);
+    add_int4<kTokens>(tile, group, codes + 32, scales + 16, high);
+  }
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) store(tile, t, low[t], high[t]);
+}
+
+template <int kTokens>
+void multiply_int8(const Tile& tile) {
+  __m256i low[kTokens] = {}, high[kTokens] = {};
+  for (int64_t at = 0; at < tile.groups * kGroup; at += 4) {
+    const uint8_t* codes = tile.panel + at * kPanelRows;
+    prefetch(codes);
+    const __m256i low_weights = int8_operand(load(codes));
+    const __m256i high_weights = int8_operand(load(codes + 32));
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t) {
+      const uint8_t* record = tile.records + t * tile.record_bytes;
+      const Int8Inputs x = int8_inputs(record, tile.groups, at);
+      low[t] = add_int8(low[t], low_weights, x);
+      high[t] = add_int8(high[t], high_weights, x);
+    }
+  }
+  const auto* scales = reinterpret_cast<const float*>(int8_scales(tile.panel, tile.groups));
+  const __m256 low_scale = _mm256_loadu_ps(scales), high_scale = _mm256_loadu_ps(scales + 8);
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    const uint8_t* record = tile.records + t * tile.record_bytes;
+    const __m256 scale = _mm256_set1_ps(int8_token_scale(record, tile.groups));
+    const __m256i excess = _mm256_set1_epi32(int8_excess(record, tile.groups));
+    store(tile, t,
+          _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(low[t], excess)),
+                        _mm256_mul_ps(low_scale, scale)),
+          _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(high[t], excess)),
+                        _mm256_mul_ps(high_scale, scale)));
+  }
+}
+
+// Adds one input's products of 16 rows with each token. x: that input of the first token.
+template <int kTokens>
+inline void add_bf16(__m256i low_weights, __m256i high_weights, const float* x, int64_t stride,
+                     __m256* low, __m256* high) {
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    const __m256 value = _mm256_broadcast_ss(x + t * stride);
+    low[t] = _mm256_fmadd_ps(_mm256_castsi256_ps(low_weights), value, low[t]);
+    high[t] = _mm256_fmadd_ps(_mm256_castsi256_ps(high_weights), value, high[t]);
+    fence();
+  }
+}
+
+// A 32-bit lane holds two neighbouring inputs of a row; each becomes float32 by a shift or a mask.
+template <int kTokens>
+void multiply_bf16(const Tile& tile) {
+  // With few tokens there are too few sums to hide an FMA's latency: odd inputs get their own.
+  constexpr bool kApart = kTokens <= 3;
+  __m256 low[kTokens] = {}, high[kTokens] = {}, odd_low[kTokens] = {}, odd_high[kTokens] = {};
+  const __m256i mask = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
+  const auto* x = reinterpret_cast<const float*>(tile.records);
+  const int64_t stride = tile.record_bytes / static_cast<int64_t>(sizeof(float));
+  for (int64_t at = 0; at < tile.groups * kGroup; at += 2) {
+    const uint8_t* pairs = tile.panel + at * (kPanelRows * 2);
+    _mm_prefetch(reinterpret_cast<const char*>(tile.ahead + at * (kPanelRows * 2)), _MM_HINT_T0);
+    const __m256i low_pairs = load(pairs), high_pairs = load(pairs + 32);
+    add_bf16<kTokens>(_mm256_slli_epi32(low_pairs, 16), _mm256_slli_epi32(high_pairs, 16), x + at,
+                      stride, low, high);
+    add_bf16<kTokens>(_mm256_and_si256(low_pairs, mask), _mm256_and_si256(high_pairs, mask),
+                      x + at + 1, stride, kApart ? odd_low : low, kApart ? odd_high : high);
+  }
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    store(tile, t, _mm256_add_ps(low[t], odd_low[t]), _mm256_add_ps(high[t], odd_high[t]));
+  }
+}
+
+// Eight inputs of a row as float32.
+inline __m256 widened(__m128i bits) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+
+inline float sum_of(__m256 parts) {
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(parts), _mm256_extractf128_ps(parts, 1));
+  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+
+// Inputs [at, in_features) of a row, fewer than eight, and zeros.
+inline __m256 load_padded(const uint8_t* row, int64_t in_features, int64_t at) {
+  alignas(16) uint8_t padded[16] = {};
+  memcpy(padded, row + at * 2, static_cast<size_t>(in_features - at) * 2);
+  return widened(_mm_load_si128(reinterpret_cast<const __m128i*>(padded)));
+}
+
+// Adds the products of eight inputs of a row with those of each token. x: of the first token.
+template <int kTokens>
+inline void add_bf16_row(__m256 weights, const float* x, int64_t stride, __m256* total) {
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    total[t] = _mm256_fmadd_ps(weights, _mm256_loadu_ps(x + t * stride), total[t]);
+  }
+}
+
+// Inputs [at, at + 8) of a row, zeros from in_features on.
+inline __m256 load_widened(const uint8_t* row, int64_t in_features, int64_t at) {
+  if (at + 8 > in_features) return load_padded(row, in_features, at);
+  return widened(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + at * 2)));
+}
+
+// Several rows from `first` on share the reading of x; those that are not there stand for the last.
+template <int kRows, int kTokens>
+void multiply_side_by_side(const Tile& tile, int first) {
+  const int64_t row_bytes = tile.in_features * 2;
+  const uint8_t* rows[kRows];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    rows[r] = tile.panel + (first + r < tile.rows ? first + r : tile.rows - 1) * row_bytes;
+  }
+  const auto* x = reinterpret_cast<const float*>(tile.records);
+  const int64_t stride = tile.record_bytes / static_cast<int64_t>(sizeof(float));
+  __m256 total[kRows][kTokens] = {};
+  for (int64_t at = 0; at < tile.in_features; at += 8) {
+    const int64_t ahead = at * 2 + rows_ahead(at * 2, row_bytes, kRows);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      _mm_prefetch(reinterpret_cast<const char*>(rows[r] + ahead), _MM_HINT_T0);
+      const __m256 weights = load_widened(rows[r], tile.in_features, at);
+#pragma GCC unroll 16
+      for (int t = 0; t < kTokens; ++t) {
+        const __m256 values = _mm256_loadu_ps(x + t * stride + at);
+        total[r][t] = _mm256_fmadd_ps(weights, values, total[r][t]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      tile.products[t * kPanelRows + first + r] = sum_of(total[r][t]);
+    }
+  }
+}
+
+// Row after row, each from its first byte to its last, as the memory likes best; but where x would
+// not stay in the first-level cache, to read it less often is worth more.
+template <int kTokens>
+void multiply_bf16_rows(const Tile& tile) {
+  if (tile.in_features * kTokens > kCachedInputs) {
+    constexpr int kRows = kTokens <= 2 ? 4 : 2;
+    for (int r = 0; r < tile.rows; r += kRows) multiply_side_by_side<kRows, kTokens>(tile, r);
+    return;
+  }
+  const auto* x = reinterpret_cast<const float*>(tile.records);
+  const int64_t stride = tile.record_bytes / static_cast<int64_t>(sizeof(float));
+  for (int r = 0; r < tile.rows; ++r) {
+    const uint8_t* row = tile.panel + r * tile.in_features * 2;
+    __m256 total[2][kTokens] = {};
+    int64_t at = 0;
+    for (; at + kGroup <= tile.in_features; at += kGroup) {
+      prefetch(row + at * 2);
+#pragma GCC unroll 16
+      for (int part = 0; part < 4; ++part) {
+        const auto* bits = reinterpret_cast<const __m128i*>(row + (at + part * 8) * 2);
+        add_bf16_row<kTokens>(widened(_mm_loadu_si128(bits)), x + at + part * 8, stride,
+                              total[part % 2]);
+      }
+    }
+    for (; at + 8 <= tile.in_features; at += 8) {
+      const auto* bits = reinterpret_cast<const __m128i*>(row + at * 2);
+      add_bf16_row<kTokens>(widened(_mm_loadu_si128(bits)), x + at, stride, total[0]);
+    }
+    if (at < tile.in_features) {
+      add_bf16_row<kTokens>(load_padded(row, tile.in_features, at), x + at, stride, total[0]);
+    }
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t) {
+      tile.products[t * kPanelRows + r] = sum_of(_mm256_add_ps(total[0][t], total[1][t]));
+    }
+  }
+}
+
+// Rows r and r + 4 lie in the halves of rows[r], eight inputs of each: a transposition of pairs
+// within each half gives four vectors of eight rows, which lie 64 bytes apart in the panel.
+inline void interleave_pairs(const __m256i* rows, uint8_t* to) {
+  const __m256i low01 = _mm256_unpacklo_epi32(rows[0], rows[1]);
+  const __m256i low23 = _mm256_unpacklo_epi32(rows[2], rows[3]);
+  const __m256i high01 = _mm256_unpackhi_epi32(rows[0], rows[1]);
+  const __m256i high23 = _mm256_unpackhi_epi32(rows[2], rows[3]);
+  const __m256i pairs[4] = {
+      _mm256_unpacklo_epi64(low01, low23), _mm256_unpackhi_epi64(low01, low23),
+      _mm256_unpacklo_epi64(high01, high23), _mm256_unpackhi_epi64(high01, high23)};
+#pragma GCC unroll 16
+  for (int i = 0; i < 4; ++i) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 64 * i), pairs[i]);
+  }
+}
+
+// A cache line of eight rows at a time: sixteen, whole pages apart, would not all stay in the
+// first-level cache.
+void interleave_group(const uint8_t* rows, int64_t row_bytes, uint8_t* to) {
+#pragma GCC unroll 16
+  for (int half = 0; half < 2; ++half) {
+#pragma GCC unroll 16
+    for (int part = 0; part < 4; ++part) {
+      const uint8_t* first = rows + 8 * half * row_bytes + 16 * part;
+      __m256i both[4];
+#pragma GCC unroll 16
+      for (int r = 0; r < 4; ++r) {
+        both[r] = _mm256_loadu2_m128i(
+            reinterpret_cast<const __m128i*>(first + (r + 4) * row_bytes),
+            reinterpret_cast<const __m128i*>(first + r * row_bytes));
+      }
+      interleave_pairs(both, to + 256 * part + 32 * half);
+    }
+  }
+}
+
+constexpr MultiplyTile kInt4[] = {multiply_int4<1>, multiply_int4<2>, multiply_int4<3>,
+                                  multiply_int4<4>};
+constexpr MultiplyTile kInt8[] = {multiply_int8<1>, multiply_int8<2>, multiply_int8<3>,
+                                  multiply_int8<4>};
+constexpr MultiplyTile kBf16[] = {multiply_bf16<1>, multiply_bf16<2>, multiply_bf16<3>,
+                                  multiply_bf16<4>};
+constexpr MultiplyTile kBf16Rows[] = {multiply_bf16_rows<1>, multiply_bf16_rows<2>,
+                                      multiply_bf16_rows<3>, multiply_bf16_rows<4>};
+
+}  // namespace
+}  // namespace tern

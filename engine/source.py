@@ -1,0 +1,53 @@
+"""A checkpoint by the names of a decoder's parts: linears, norms, embedding, head."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from engine.checkpoint import Checkpoint
+from engine.model_config import ModelConfig
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open checkpoint with its configuration."""
+
+    checkpoint: Checkpoint
+    config: ModelConfig
+
+    def linear(self, layer: int, name: str) -> tuple[Tensor, Tensor | None]:
+        """Return weight and bias of a linear."""
+        prefix = f"model.layers.{layer}.{name}"
+        shape = self.config.linear_shapes()[name]
+        weight = self.checkpoint.tensor(f"{prefix}.weight", shape)
+        if not self.config.has_bias(name):
+            return weight, None
+        return weight, self.checkpoint.tensor(f"{prefix}.bias", shape[:1])
+
+    def norms(self, layer: int) -> dict[str, Tensor]:
+        """Return the weights of a layer's norms by name."""
+        hidden, head = (self.config.hidden_size,), (self.config.head_dim,)
+        shapes = {"input_layernorm": hidden, "post_attention_layernorm": hidden}
+        if self.config.qk_norm:
+            shapes |= {"self_attn.q_norm": head, "self_attn.k_norm": head}
+        prefix = f"model.layers.{layer}"
+        return {
+            name: self.checkpoint.tensor(f"{prefix}.{name}.weight", shape)
+            for name, shape in shapes.items()
+        }
+
+    def embedding(self) -> Tensor:
+        """Return the table of token embeddings [vocab, hidden_size]."""
+        shape = (self.config.vocab_size, self.config.hidden_size)
+        return self.checkpoint.tensor("model.embed_tokens.weight", shape)
+
+    def final_norm(self) -> Tensor:
+        """Return the weight of the last norm [hidden_size]."""
+        return self.checkpoint.tensor("model.norm.weight", (self.config.hidden_size,))
+
+    def head(self) -> Tensor:
+        """Return the weight of the output head [vocab, hidden_size]."""
+        if self.config.tied_head:
+            return self.embedding()
+        shape = (self.config.vocab_size, self.config.hidden_size)
+        return self.checkpoint.tensor("lm_head.weight", shape)
