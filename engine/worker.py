@@ -19,7 +19,18 @@ import msgspec
 
 from engine import messages
 from engine.errors import NoModelLoaded, Stopped, TernError
-from engine.messages import AnyCommand, Event, Failed, Generate, Load, Score, Shutdown, Stop
+from engine.hardware import read_cpu
+from engine.messages import (
+    AnyCommand,
+    Event,
+    Failed,
+    Generate,
+    Kernel,
+    Load,
+    Score,
+    Shutdown,
+    Stop,
+)
 
 if TYPE_CHECKING:
     from engine.generate import Step, Text
@@ -41,6 +52,8 @@ class Worker:
         self._send_lock = threading.Lock()
         self._queue: queue.Queue[AnyCommand] = queue.Queue()
         self._stopped: set[int] = set()
+        # Now, as OpenMP binds this thread to one core and the rest would seem to be gone.
+        self._cpu = read_cpu()
         self._loaded: LoadedModel | None = None
         self._unsent, self._sent_at = "", 0.0
         self._held: Text | None = None
@@ -135,7 +148,8 @@ class Worker:
             raise Stopped
 
     def _load(self, command: Load) -> None:
-        from engine.hardware import read_cpu
+        import torch
+
         from engine.loader import LoadRequest, load
         from engine.models import resolve
         from engine.paths import Paths
@@ -143,7 +157,7 @@ class Worker:
         start = time.perf_counter()
         self._loaded = None  # its memory is needed before the next model comes
         local = resolve(command.model)
-        cpu = read_cpu()
+        cpu = self._cpu
         request = LoadRequest(
             local.folder,
             command.precision,
@@ -158,7 +172,12 @@ class Worker:
             self._check_stop(command.request_id)
             self._progress(command.request_id, stage, done, total)
 
+        torch.set_num_threads(cpu.threads)  # quantising is torch's work
         loaded = load(request, on_progress)
+        if loaded.choice.kernel is Kernel.NATIVE:
+            # The core has threads of its own, and OpenMP's would spin on their cores: a token's
+            # argmax alone woke them.
+            torch.set_num_threads(1)
         self._loaded = loaded
         self._send(
             messages.Loaded(
