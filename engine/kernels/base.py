@@ -25,10 +25,10 @@ class IpexLevels:
 
 # docs/adr/0002-ipex.md has the measurements.
 IPEX_LEVELS: dict[Precision, IpexLevels] = {
-    Precision.BF16: IpexLevels(Isa.AVX512, Isa.AVX512, ""),
-    Precision.INT8: IpexLevels(Isa.AVX2, Isa.AVX512_VNNI, "it multiplies in 8 bits without VNNI"),
+    Precision.BF16: IpexLevels(Isa.AVX512, Isa.AMX, "IPEX is slower than the native kernels"),
+    Precision.INT8: IpexLevels(Isa.AVX2, Isa.AMX, "IPEX is slower than the native kernels"),
     Precision.INT4: IpexLevels(
-        Isa.AVX2, Isa.AVX512_FP16, "it unpacks the whole weight at each call"
+        Isa.AVX2, Isa.AVX512_FP16, "IPEX unpacks the whole weight at each call"
     ),
 }
 # What `ipex.llm.optimize` of 2.8 optimises, of the architectures that Tern reads. With any other
@@ -106,7 +106,8 @@ def pick(
                 kernel="IPEX", precision=precision, reason=hindrance, alternative="native"
             )
         kernels = Precision.INT4 if model.weight_only else precision
-        return Choice(Kernel.IPEX, f"IPEX was asked for{_warning(kernels, isa)}")
+        caution = ipex_caution(kernels, isa)
+        return Choice(Kernel.IPEX, f"IPEX was asked for{', but ' * bool(caution)}{caution}")
     if hindrance:
         return Choice(Kernel.NATIVE, hindrance)
     return _auto(precision, isa, model)
@@ -114,9 +115,8 @@ def pick(
 
 def _auto(precision: Precision, isa: Isa, model: Model) -> Choice:
     """Choose where IPEX could run: it is taken where it is fast and worth its start."""
-    fast = IPEX_LEVELS[precision].fast
-    if isa < fast:
-        return Choice(Kernel.NATIVE, _need(precision, fast, isa))
+    if isa < IPEX_LEVELS[precision].fast:
+        return Choice(Kernel.NATIVE, ipex_caution(precision, isa))
     if model.parameters < IPEX_WORTHWHILE:
         small = f"the model has {model.parameters / 1e6:.0f} million parameters"
         return Choice(Kernel.NATIVE, f"{small}, fewer than IPEX's start-up time is worth")
@@ -141,7 +141,10 @@ def why_not_ipex(
 
 def ipex_caution(precision: Precision, isa: Isa) -> str:
     """Return what makes IPEX slow in `precision` where it runs all the same, or ""."""
-    return _warning(precision, isa).removeprefix(", but ")
+    levels = IPEX_LEVELS[precision]
+    if isa >= levels.fast:
+        return ""
+    return f"below {levels.fast.name} {levels.slow}, and this CPU has {isa.name}"
 
 
 def _for_four_bit(
@@ -159,10 +162,3 @@ def _for_four_bit(
 
 def _need(precision: Precision, needed: Isa, isa: Isa) -> str:
     return f"IPEX's {precision} kernels need {needed.name}, and this CPU has {isa.name}"
-
-
-def _warning(precision: Precision, isa: Isa) -> str:
-    levels = IPEX_LEVELS[precision]
-    if isa >= levels.fast:
-        return ""
-    return f", but it is slow here: below {levels.fast.name} {levels.slow}"

@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import AlreadyQuantised, KernelUnavailable, TernError, UnsupportedFeature
 from engine.hardware import Isa
-from engine.kernels.base import IPEX_WORTHWHILE, Model, ipex_caution, pick
+from engine.kernels.base import IPEX_WORTHWHILE, Model, ipex_caution, native_choice, pick
 from engine.messages import Kernel, KernelChoice, Precision
 
 LARGE = Model(parameters=7_000_000_000)
@@ -16,8 +16,8 @@ FOUR_BIT = Model(four_bit="gptq")
 # The least level on which IPEX runs a precision, and from which `auto` takes it.
 RUNS = {Precision.BF16: Isa.AVX512, Precision.INT8: Isa.AVX2, Precision.INT4: Isa.AVX2}
 TAKEN = {
-    Precision.BF16: Isa.AVX512,
-    Precision.INT8: Isa.AVX512_VNNI,
+    Precision.BF16: Isa.AMX,
+    Precision.INT8: Isa.AMX,
     Precision.INT4: Isa.AVX512_FP16,
 }
 TABLE = list(itertools.product(Precision, Isa))
@@ -79,16 +79,17 @@ def test_ipex_where_it_crawls_runs_on_request_and_says_that_it_is_slow(
     precision: Precision,
 ) -> None:
     choice = pick(precision, "ipex", Isa.AVX2, has_ipex=True)
-    assert "slow here" in choice.why
-    assert ipex_caution(precision, Isa.AVX2).startswith("it is slow here")
-    assert "slow" not in pick(precision, "ipex", Isa.AVX512_FP16, has_ipex=True).why
+    caution = ipex_caution(precision, Isa.AVX2)
+    assert "this CPU has AVX2" in caution
+    assert caution in choice.why
+    assert pick(precision, "ipex", Isa.AVX512_FP16, has_ipex=True).why == "IPEX was asked for"
     assert ipex_caution(precision, Isa.AVX512_FP16) == ""
 
 
 def test_int8_with_float_activations_is_as_slow_as_int4() -> None:
     weight_only = Model(weight_only=True)
-    assert "slow" in pick(Precision.INT8, "ipex", Isa.AVX512_BF16, True, weight_only).why
-    assert "slow" not in pick(Precision.INT8, "ipex", Isa.AVX512_BF16, True).why
+    assert "unpacks" in pick(Precision.INT8, "ipex", Isa.AMX, True, weight_only).why
+    assert "unpacks" not in pick(Precision.INT8, "ipex", Isa.AMX, True).why
 
 
 @pytest.mark.parametrize("precision", Precision)
@@ -97,6 +98,16 @@ def test_a_model_outside_ipexs_list_is_known_before_loading(precision: Precision
     assert pick(precision, "auto", Isa.AVX512_FP16, True, unlisted).kernel is Kernel.NATIVE
     with pytest.raises(KernelUnavailable, match=r"does not optimise .* Gemma2ForCausalLM"):
         pick(precision, "ipex", Isa.AVX512_FP16, True, unlisted)
+
+
+def test_native_kernels_that_were_not_built_are_torchs_and_it_is_said() -> None:
+    native = pick(Precision.INT4, "native", Isa.AVX2, has_ipex=True)
+    assert native_choice(native, has_core=True) == native
+    without = native_choice(native, has_core=False)
+    assert without.kernel is Kernel.TORCH
+    assert "not built here" in without.why
+    ipex = pick(Precision.INT4, "ipex", Isa.AVX2, has_ipex=True)
+    assert native_choice(ipex, has_core=False) == ipex
 
 
 def test_a_small_model_is_native_unless_ipex_is_asked_for() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import engine
-from engine.kernels.base import ipex_installed
+from engine.kernels.base import core_built, ipex_installed
 from tests.integration.conftest import ROOT
 
 LIGHT = {
@@ -58,8 +58,12 @@ def packages(modules: set[str]) -> set[str]:
 
 def modules_of_the_engine() -> list[str]:
     found = [info.name for info in pkgutil.walk_packages(engine.__path__, "engine.")]
-    without = ("engine.__main__", *(() if ipex_installed() else ("engine.kernels.ipex.",)))
-    return [name for name in found if not name.startswith(without)]
+    without = ["engine.__main__"]
+    if not ipex_installed():
+        without.append("engine.kernels.ipex.")
+    if not core_built():
+        without.append("engine.kernels.native.")
+    return [name for name in found if not name.startswith(tuple(without))]
 
 
 def test_the_engine_never_imports_qt_or_the_window() -> None:
