@@ -1,10 +1,10 @@
 """A model folder -> a model ready to generate, in one precision, by one set of kernels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.assembly import Kit, NativeModel, Recipe, assemble
+from engine.assembly import Kit, NativeModel, OnProgress, Recipe, assemble
 from engine.checkpoint import Checkpoint
 from engine.errors import BadSetting, FileUnreadable, OnlyForIpex, TextTooShort
 from engine.fit import check_memory
@@ -21,8 +21,6 @@ from engine.source import Source
 from engine.tokenizer import ChatTokenizer
 
 DEFAULT_CONTEXT = 8192
-
-OnProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

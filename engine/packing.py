@@ -6,9 +6,7 @@ and its packed form.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -19,7 +17,7 @@ from torch import Tensor
 from engine.checkpoint import fingerprint
 from engine.quantize.layers import QuantisedHead, QuantisedLayer, Rounded
 from engine.source import Source
-from engine.whole_folder import whole_folder
+from engine.whole_folder import cache_folder, whole_folder
 
 _FORMAT = 4
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
@@ -35,9 +33,7 @@ def packed_folder(root: Path, source: Source, layout: str, calibration: str) -> 
     """
     files = [*source.checkpoint.files, source.checkpoint.folder / "config.json"]
     facts = f"{_FORMAT}\n{source.checkpoint.folder.resolve()}\n{fingerprint(files)}\n{calibration}"
-    key = sha256(facts.encode()).hexdigest()[:12]
-    title = re.sub(r"[^A-Za-z0-9._-]+", "-", source.checkpoint.folder.name)[:40]
-    return root / f"{title}-{key}-{layout}"
+    return cache_folder(root, source.checkpoint.folder, facts, layout)
 
 
 def is_packed(folder: Path) -> bool:

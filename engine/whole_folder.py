@@ -1,10 +1,12 @@
-"""Folders that exist only when they are whole: built under another name, then renamed."""
+"""Folders of the cache: named by what they hold, and there only when they are whole."""
 
 import contextlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
@@ -12,6 +14,16 @@ from safetensors import SafetensorError
 
 from engine.errors import UnwritableFolder
 from engine.paths import make_folder
+
+
+def cache_folder(root: Path, model: Path, facts: str, kind: str) -> Path:
+    """Return where what is made of the folder `model` belongs under `root`.
+
+    Its name is for people, by the model's name and `kind`, and for all of `facts`: where one of
+    them changes, it is another folder.
+    """
+    title = re.sub(r"[^A-Za-z0-9._-]+", "-", model.name)[:40]
+    return root / f"{title}-{sha256(facts.encode()).hexdigest()[:12]}-{kind}"
 
 
 @contextlib.contextmanager

@@ -5,8 +5,6 @@ In a process of its own, so that neither its memory nor its bound threads touch 
 
 import argparse
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,12 +12,12 @@ from pathlib import Path
 import msgspec
 
 from engine.cli import console
+from engine.cli.apart import ask_apart
 from engine.cli.session import ClientFactory
 from engine.hardware import Cpu, available_memory
 
 _LEAST_BYTES = 512 << 20
 _PASSES = 6
-_TIMEOUT_S = 120
 
 
 class Bandwidth(msgspec.Struct, frozen=True):
@@ -32,18 +30,7 @@ class Bandwidth(msgspec.Struct, frozen=True):
 def measure_apart(cpu: Cpu) -> Bandwidth | None:
     """Return what a child process measures on the cores the engine uses; None where it fails."""
     cores = ",".join(str(core) for core in cpu.cores[: cpu.threads])
-    frozen = getattr(sys, "frozen", False)
-    program = [sys.executable] if frozen else [sys.executable, "-P", "-m", "engine"]
-    try:
-        child = subprocess.run(
-            [*program, "read-bandwidth", "--cores", cores],
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-            check=True,
-        )
-        return msgspec.json.decode(child.stdout.splitlines()[-1], type=Bandwidth)
-    except (OSError, subprocess.SubprocessError, msgspec.DecodeError, IndexError):
-        return None
+    return ask_apart(["read-bandwidth", "--cores", cores], Bandwidth)
 
 
 def run(args: argparse.Namespace, _make_client: ClientFactory) -> int:

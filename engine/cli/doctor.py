@@ -19,7 +19,7 @@ def run(args: argparse.Namespace, _make_client: ClientFactory) -> int:
     report = examine(Paths.default(), cpu)
     if ipex_installed():
         # What the kernels will really run on: IPEX may see less than the flags say.
-        report = replace(report, ipex_isa=ipex_level.ask_apart(cpu))
+        report = replace(report, ipex_isa=ipex_level.level_apart(cpu))
     if args.json:
         console.print_json(report)
         return 0

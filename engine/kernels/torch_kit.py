@@ -3,7 +3,7 @@
 Slower than the compiled core, and there wherever torch is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine import packing
+from engine.assembly import OnProgress
 from engine.hardware import Cpu
 from engine.kernels import torch_ops
 from engine.messages import Precision
@@ -18,8 +19,6 @@ from engine.model import Decoder, DecoderLayer, Linear
 from engine.packing import copies, under
 from engine.quantize.layers import Rounded
 from engine.source import Source
-
-OnProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,15 @@
 """A load request that IPEX's kernels serve -> a model ready to run, by the recipe that it names."""
 
 import logging
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 import torch
 
+from engine.assembly import OnProgress
 from engine.checkpoint import fingerprint
 from engine.errors import BadSetting, NothingQuantised
 from engine.hardware import Isa
@@ -18,11 +17,11 @@ from engine.kernels.base import IPEX_LEVELS, pick
 from engine.kernels.ipex import recipes, saved
 from engine.kernels.ipex.graph import Graph, count_linears
 from engine.kernels.ipex.model import Facts, IpexModel
-from engine.kernels.ipex.recipes import Made, OnStep
+from engine.kernels.ipex.recipes import Made
 from engine.messages import Precision, Proof, Quantisation
 from engine.model_config import ModelConfig
 from engine.quantize.groupwise import GROUP_SIZE
-from engine.whole_folder import whole_folder
+from engine.whole_folder import cache_folder, whole_folder
 
 _FORMAT = 1
 # Rope tables and cache are made this long at least, so that one saved graph serves most contexts.
@@ -47,7 +46,7 @@ class IpexRequest:
     calibration_text: str
 
 
-def load(request: IpexRequest, on_step: OnStep) -> tuple[IpexModel, Isa]:
+def load(request: IpexRequest, on_step: OnProgress) -> tuple[IpexModel, Isa]:
     """Return the model, and the level of instruction sets that IPEX computes on.
 
     Quantised graphs are kept on disk and read back the next time. Raises KernelUnavailable where
@@ -77,12 +76,10 @@ def saved_folder(request: IpexRequest, level: Isa) -> Path:
         f"{_positions(request)}\n{msgspec.json.encode(request.quantisation).decode()}\n"
         f"{request.calibration_text}"
     )
-    key = sha256(facts.encode()).hexdigest()[:12]
-    title = re.sub(r"[^A-Za-z0-9._-]+", "-", request.folder.name)[:40]
-    return request.cache / f"{title}-{key}-ipex-{request.precision}"
+    return cache_folder(request.cache, request.folder, facts, f"ipex-{request.precision}")
 
 
-def _graph(request: IpexRequest, level: Isa, on_step: OnStep) -> tuple[Graph, Facts]:
+def _graph(request: IpexRequest, level: Isa, on_step: OnProgress) -> tuple[Graph, Facts]:
     if request.precision is Precision.BF16:
         on_step("Reading weights", 0, 1)
         made = recipes.in_float(request.folder, _positions(request), torch.bfloat16)
@@ -111,7 +108,7 @@ def _source(request: IpexRequest) -> str:
     return fingerprint(request.folder.glob("*.safetensors"))
 
 
-def _quantised(request: IpexRequest, partial: Path, on_step: OnStep) -> tuple[Made, str]:
+def _quantised(request: IpexRequest, partial: Path, on_step: OnProgress) -> tuple[Made, str]:
     options, positions = request.quantisation, _positions(request)
     if request.config.four_bit:
         on_step("Reading weights", 0, 1)

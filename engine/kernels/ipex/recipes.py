@@ -5,7 +5,7 @@ Each function reads the weights through transformers, from safetensors alone, gi
 (examples/cpu/llm/inference of its repository, 2.8).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from engine.assembly import OnProgress
 from engine.checkpoint import Checkpoint
 from engine.hardware import Isa
 from engine.kernels.ipex.graph import (
@@ -40,7 +41,6 @@ from engine.messages import Quantisation
 from engine.model_config import FourBitCheckpoint
 from engine.quantize.groupwise import GROUP_SIZE
 
-OnStep = Callable[[str, int, int], None]
 Ids = list[int]
 
 ALPHAS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -138,7 +138,7 @@ def smooth_quant(
     alpha: float | None,
     sequences: Sequence[Ids],
     summary: Path,
-    on_step: OnStep,
+    on_step: OnProgress,
 ) -> tuple[Made, float]:
     """Return the model in int8 with static scales, and the alpha that was taken.
 
@@ -228,7 +228,7 @@ def _smooth_quant(
     alpha: float,
     sequences: Sequence[Ids],
     summary: Path,
-    on_step: OnStep,
+    on_step: OnProgress,
 ) -> Made:
     dtype = torch.float32
     mapping = get_smooth_quant_qconfig_mapping(alpha=alpha)

@@ -1,7 +1,7 @@
 """Models on the compiled core: how their weights are stored and put together."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine import packing
+from engine.assembly import OnProgress
 from engine.hardware import Cpu
 from engine.kernels.native import _core, packed
 from engine.kernels.native.decoder import CoreDecoder, CoreLayer, PackedLinear
@@ -17,7 +18,6 @@ from engine.packing import copies, under
 from engine.quantize.layers import Rounded
 from engine.source import Source
 
-OnProgress = Callable[[str, int, int], None]
 _TABLES = (torch.float32, torch.float16, torch.bfloat16)
 
 

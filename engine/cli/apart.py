@@ -1,0 +1,33 @@
+"""Run one of Tern's own commands in a process of its own and read the JSON on its last line."""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+_TIMEOUT_S = 120
+Answer = TypeVar("Answer")
+
+
+def ask_apart(
+    arguments: Sequence[str], kind: type[Answer], environment: Mapping[str, str] | None = None
+) -> Answer | None:
+    """Return what `tern *arguments` prints last, decoded as `kind`; None where it fails.
+
+    environment: the child's; None gives it ours.
+    """
+    frozen = getattr(sys, "frozen", False)
+    program = [sys.executable] if frozen else [sys.executable, "-P", "-m", "engine"]
+    try:
+        child = subprocess.run(
+            [*program, *arguments],
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=True,
+            env=environment,
+        )
+        return msgspec.json.decode(child.stdout.splitlines()[-1], type=kind)
+    except (OSError, subprocess.SubprocessError, msgspec.DecodeError, IndexError):
+        return None
