@@ -1,5 +1,10 @@
 """The whole program: the real window over the real engine process, on the demo model."""
 
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
 import psutil
 import pytest
 from pytestqt.qtbot import QtBot
@@ -66,10 +71,32 @@ def test_killing_the_engine_in_mid_answer_keeps_the_partial_answer(
     assert "7" in shown(real)[3]
 
 
+@contextlib.contextmanager
+def slowed(process: psutil.Process) -> Iterator[None]:
+    """Let `process` run a fiftieth of the time: it would answer before a button can be clicked."""
+    over = threading.Event()
+
+    def pace() -> None:
+        while not over.is_set():
+            process.suspend()
+            time.sleep(0.05)
+            process.resume()
+            time.sleep(0.001)
+
+    pacer = threading.Thread(target=pace)
+    pacer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        pacer.join()
+
+
 def test_stop_ends_the_answer_and_keeps_it(real: Desktop, qtbot: QtBot) -> None:
-    write(qtbot, real, "Count from 1 to 50.")
-    qtbot.waitUntil(lambda: len(shown(real)) == 2 and len(shown(real)[1]) > 3, timeout=SLOWLY)
-    click(qtbot, real.window.composer.button)
-    wait_for(qtbot, real, State.READY)
+    with slowed(engine_process()):
+        write(qtbot, real, "Count from 1 to 50.")
+        qtbot.waitUntil(lambda: len(shown(real)) == 2 and shown(real)[1] != "", timeout=SLOWLY)
+        click(qtbot, real.window.composer.button)
+        wait_for(qtbot, real, State.READY)
     assert "50" not in shown(real)[1]
     assert "stopped" in real.window.transcript.views[1].caption.text()
