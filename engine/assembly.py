@@ -50,6 +50,10 @@ class Recipe:
 class Kit(Protocol):
     """One way to store, multiply and assemble."""
 
+    @property
+    def refines_logits(self) -> bool:
+        """Whether the likeliest logits are computed again, from the published head."""
+
     def layout(self) -> str:
         """Return the name of the packed layout on this CPU."""
 
@@ -81,6 +85,8 @@ def assemble(
         on_progress(f"Quantising to {recipe.precision}", done, total)
 
     sequences = recipe.sequences()
-    parts = quantised_parts(source, recipe.precision, sequences, recipe.alpha, step)
+    parts = quantised_parts(
+        source, recipe.precision, sequences, recipe.alpha, kit.refines_logits, step
+    )
     packing.pack(source, parts, kit.pack, folder)
     return kit.packed(source, folder, on_progress)

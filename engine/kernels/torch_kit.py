@@ -29,6 +29,11 @@ class TorchKit:
     cpu: Cpu
     context_length: int
 
+    @property
+    def refines_logits(self) -> bool:
+        """Its heads are int8, and their logits stay."""
+        return False
+
     def layout(self) -> str:
         """Return the name of the packed layout on this CPU."""
         return torch_ops.layout(self.precision)

@@ -43,10 +43,10 @@ class QuantisedLayer:
 
 @dataclass(frozen=True)
 class QuantisedHead:
-    """The last norm in float32 and the output head: int8 in every precision, as it decides."""
+    """The last norm in float32 and the output head."""
 
     norm: Tensor
-    weight: ChannelwiseInt8
+    weight: Rounded
 
 
 def quantised_parts(
@@ -54,13 +54,15 @@ def quantised_parts(
     precision: Precision,
     sequences: Sequence[list[int]],
     alpha: float,
+    rough_head: bool,
     on_step: OnStep,
 ) -> Iterator[QuantisedLayer | QuantisedHead]:
     """Yield the layers in order, then the head.
 
     sequences: token ids to calibrate on. Without any it is quick and less exact: int8 is not
-    smoothed, int4 not corrected (GPTQ). on_step(done, total) is called before each part and every
-    second or so within one; what it raises ends the work.
+    smoothed, int4 not corrected (GPTQ). rough_head: an int4 model's head is int4, for kernels that
+    compute the likeliest logits again; else it is int8, as it decides. on_step(done, total) is
+    called before each part and every second or so within one; what it raises ends the work.
     """
     config = source.config
     calibration = Calibration(config, source.embedding(), sequences)
@@ -68,8 +70,12 @@ def quantised_parts(
         step = functools.partial(on_step, number, config.layers + 1)
         step()
         yield _layer(source, number, precision, calibration, alpha, step)
-    on_step(config.layers, config.layers + 1)
-    yield _head(source, precision, calibration, alpha)
+    step = functools.partial(on_step, config.layers, config.layers + 1)
+    step()
+    if precision is Precision.INT4 and rough_head:
+        yield _int4_head(source, calibration, step)
+    else:
+        yield _int8_head(source, precision, calibration, alpha)
 
 
 def _layer(
@@ -116,7 +122,19 @@ def _int4(linears: Sequence[ObservedLinear], step: Callable[[], None]) -> list[R
     return list(quantise_gptq(weights, hessian, step))
 
 
-def _head(
+def _int4_head(
+    source: Source, calibration: Calibration, step: Callable[[], None]
+) -> QuantisedHead:
+    """Return the head as any linear of an int4 model; its input is what the last norm gives."""
+    norm, eps = source.final_norm().float(), source.config.norm_eps
+    head = ObservedLinear(source.head(), None, keeps_hessian=bool(calibration.hidden))
+    for hidden in calibration.hidden:
+        step()
+        head.observe(rms_norm(hidden, norm, eps))
+    return QuantisedHead(norm, _int4([head], step)[0])
+
+
+def _int8_head(
     source: Source, precision: Precision, calibration: Calibration, alpha: float
 ) -> QuantisedHead:
     norm, weight = source.final_norm().float(), source.head()

@@ -414,3 +414,55 @@ def test_sizes_are_reported(model: Model) -> None:
     assert decoder.weight_bytes == model.reference().weight_bytes
     assert decoder.kv_bytes_per_token == 2 * model.config.kv_elements_per_token
     assert decoder.layers[0].linears["mlp.up_proj"].weight_dtype == "bf16"
+
+# -- a rough head, and the exact one that mends its likeliest logits ------------------------------
+
+TABLES = [torch.float32, torch.float16, torch.bfloat16]
+REFINED = core.Decoder.REFINED
+
+
+@pytest.mark.parametrize("dtype", TABLES)
+def test_the_likeliest_logits_are_the_exact_heads(make_model: MakeModel, dtype: torch.dtype) -> None:
+    model = make_model("llama-tied", "Int4")
+    exact = model.embedding.to(dtype)
+    rough = model.decoder().extend(PROMPT)
+    wanted = model.decoder(head=pack("Bf16", exact, None)).extend(PROMPT)
+    found = model.decoder(exact_head=exact).extend(PROMPT)
+    top = rough.topk(REFINED).indices
+    assert distance(found[top], wanted[top]) < ORDER_TOLERANCE < distance(rough[top], wanted[top])
+    rest = torch.ones(len(rough), dtype=torch.bool)
+    rest[top] = False
+    assert torch.equal(found[rest], rough[rest])
+
+
+def test_scores_are_mended_like_tokens(make_model: MakeModel) -> None:
+    model = make_model("llama-tied", "Int4")
+    decoder = model.decoder(exact_head=model.embedding)
+    scores = torch.cat(list(decoder.all_logits(PROMPT)))
+    assert distance(scores[-1], decoder.extend(PROMPT)) < ORDER_TOLERANCE
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, float("nan"), float("inf")])
+def test_logits_that_are_all_alike_harm_nothing(make_model: MakeModel, value: float) -> None:
+    """Ties, and what a damaged model gives."""
+    model = make_model("llama-tied", "Int4")
+    exact = torch.full_like(model.embedding, value)
+    logits = model.decoder(head=pack("Int4", exact, None), exact_head=exact).extend(PROMPT)
+    assert logits.shape == (model.config.vocab_size,)
+
+
+def test_a_vocabulary_smaller_than_what_is_mended_is_exact(make_model: MakeModel) -> None:
+    model = make_model("llama-tied", "Int4")
+    few = REFINED - 1
+    config, exact = replace(model.config, vocab_size=few), model.embedding[:few].contiguous()
+    prompt = [token % few for token in PROMPT]
+    parts = {"config": config, "embedding": exact}
+    found = model.decoder(**parts, head=pack("Int4", exact, None), exact_head=exact).extend(prompt)
+    wanted = model.decoder(**parts, head=pack("Bf16", exact, None)).extend(prompt)
+    assert distance(found, wanted) < ORDER_TOLERANCE
+
+
+def test_an_exact_head_of_another_size_is_refused(make_model: MakeModel) -> None:
+    model = make_model("llama-tied", "Int4")
+    with pytest.raises(ValueError, match="exact head must be"):
+        model.decoder(exact_head=model.embedding[1:])

@@ -226,7 +226,7 @@ def test_gptq_halves_the_loss_of_the_demo_model() -> None:
 def test_without_calibration_quantising_is_quick_and_another_result(precision: Precision) -> None:
     demo, codes = Demo(), []
     for sequences in ([], demo.sequences[:2]):
-        layer = next(quantised_parts(demo.source, precision, sequences, 0.5, lambda *_: None))
+        layer = next(quantised_parts(demo.source, precision, sequences, 0.5, False, lambda *_: None))
         assert isinstance(layer, QuantisedLayer)
         weights, _ = layer.linears["mlp.up_proj"]
         assert not isinstance(weights, Tensor)
@@ -245,5 +245,5 @@ def test_quantising_can_be_stopped_within_a_layer(precision: Precision) -> None:
             raise Enough
 
     with pytest.raises(Enough):
-        list(quantised_parts(demo.source, precision, demo.sequences, 0.5, on_step))
+        list(quantised_parts(demo.source, precision, demo.sequences, 0.5, False, on_step))
     assert steps == [(0, demo.source.config.layers + 1)] * 5

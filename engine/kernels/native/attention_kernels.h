@@ -172,8 +172,8 @@ struct Attention {
 template <class V>
 constexpr VectorKernels kernels_over(const char* isa) {
   using E = Elementwise<V>;
-  return {isa,          E::rms_norm,    E::add,   E::silu_gate,  E::rotate,           E::to_half,
-          E::from_half, E::from_bfloat, E::scale, E::add_scaled, Attention<V>::attend};
+  return {isa,          E::rms_norm,    E::add,   E::silu_gate, E::rotate,     E::to_half,
+          E::from_half, E::from_bfloat, E::scale, E::dot,       E::add_scaled, Attention<V>::attend};
 }
 
 }  // namespace tern

@@ -54,6 +54,7 @@ extern const Kernels kAvx2Kernels = {
      {round_int4, kInt4, 4},
      {round_bf16, kBf16Rows, 4}},
     interleave<interleave_group>,
+    &kAvx2Vectors,
 };
 
 }  // namespace tern

@@ -264,6 +264,7 @@ extern const Kernels kAvx512Kernels = {
      {round_int4, kInt4, 8},
      {round_bf16, kBf16Rows, 4}},
     interleave<interleave_group>,
+    &kAvx512Vectors,
 };
 
 }  // namespace tern

@@ -8,7 +8,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -90,8 +89,8 @@ class WeightsReader {
     return static_cast<const float*>(values.data());
   }
 
-  std::pair<TableType, const void*> embedding(nb::handle object) {
-    const Array table = shaped(object, {shape_.vocab, shape_.hidden}, "The embedding");
+  Table table(nb::handle object, const std::string& name) {
+    const Array table = shaped(object, {shape_.vocab, shape_.hidden}, name);
     const nb::dlpack::dtype type = table.dtype();
     const auto code = static_cast<nb::dlpack::dtype_code>(type.code);
     const bool is_float = code == nb::dlpack::dtype_code::Float;
@@ -100,7 +99,7 @@ class WeightsReader {
     if (type.lanes == 1 && code == nb::dlpack::dtype_code::Bfloat && type.bits == 16) {
       return {TableType::Bfloat16, table.data()};
     }
-    refuse("The embedding must be float32, float16 or bfloat16.");
+    refuse(name + " must be float32, float16 or bfloat16.");
   }
 
  private:
@@ -142,10 +141,11 @@ class WeightsReader {
 class PyDecoder {
  public:
   PyDecoder(Team& team, const DecoderShape& shape, nb::handle embedding, const nb::list& layers,
-            nb::handle final_norm, nb::handle head, nb::handle cos, nb::handle sin) {
+            nb::handle final_norm, nb::handle head, nb::handle exact_head, nb::handle cos,
+            nb::handle sin) {
     WeightsReader reader(shape, arrays_);
     DecoderWeights weights;
-    std::tie(weights.embedding_type, weights.embedding) = reader.embedding(embedding);
+    weights.embedding = reader.table(embedding, "The embedding");
     for (nb::handle layer : layers) {
       nb::dict parts;
       if (!nb::try_cast(layer, parts)) refuse("Each layer must be a dict.");
@@ -153,6 +153,8 @@ class PyDecoder {
     }
     weights.final_norm = reader.floats(final_norm, {shape.hidden}, "The final norm");
     weights.head = reader.linear(head, "The head");
+    weights.exact_head = {};
+    if (!exact_head.is_none()) weights.exact_head = reader.table(exact_head, "The exact head");
     const std::vector<int64_t> angles{shape.attention.context, shape.attention.head_dim / 2};
     weights.rope = {reader.floats(cos, angles, "cos"), reader.floats(sin, angles, "sin")};
     decoder_.emplace(team, shape, std::move(weights));
@@ -220,11 +222,12 @@ class PyDecoder {
 void construct(PyDecoder* self, Team& team, int64_t vocab_size, int64_t hidden_size,
                int64_t intermediate_size, int64_t heads, int64_t kv_heads, int64_t head_dim,
                int64_t context_length, float norm_eps, nb::handle embedding, nb::list layers,
-               nb::handle final_norm, nb::handle head, nb::handle cos, nb::handle sin) {
+               nb::handle final_norm, nb::handle head, nb::handle exact_head, nb::handle cos,
+               nb::handle sin) {
   const AttentionShape attention{static_cast<int64_t>(layers.size()), heads, kv_heads, head_dim,
                                  context_length};
   const DecoderShape shape{vocab_size, hidden_size, intermediate_size, norm_eps, attention};
-  new (self) PyDecoder(team, shape, embedding, layers, final_norm, head, cos, sin);
+  new (self) PyDecoder(team, shape, embedding, layers, final_norm, head, exact_head, cos, sin);
 }
 
 void bind_decoder(nb::module_& module) {
@@ -233,10 +236,11 @@ void bind_decoder(nb::module_& module) {
            nb::arg("hidden_size"), nb::arg("intermediate_size"), nb::arg("heads"),
            nb::arg("kv_heads"), nb::arg("head_dim"), nb::arg("context_length"),
            nb::arg("norm_eps"), nb::arg("embedding"), nb::arg("layers"), nb::arg("final_norm"),
-           nb::arg("head"), nb::arg("cos"), nb::arg("sin"), nb::keep_alive<1, 2>(),
+           nb::arg("head"), nb::arg("exact_head").none(), nb::arg("cos"), nb::arg("sin"), nb::keep_alive<1, 2>(),
            "embedding: float32, float16 or bfloat16 [vocab, hidden]. layers: a dict each, of norms "
            "(float32) and linears by their checkpoint names. A linear is (Format, out_features, "
-           "in_features, packed bytes, float32 bias or None). cos, sin: float32 "
+           "in_features, packed bytes, float32 bias or None). exact_head: the head as published, in a "
+           "dtype of the embedding's, to compute the likeliest logits again, or None. cos, sin: float32 "
            "[context_length, head_dim / 2]. The arrays are kept, not copied. Raises ValueError "
            "where they do not fit together.")
       .def("append", &PyDecoder::append, nb::arg("ids"), nb::arg("kept") = 1,
@@ -251,7 +255,8 @@ void bind_decoder(nb::module_& module) {
            "Forget all but the first `length` tokens.")
       .def_prop_ro("used", &PyDecoder::used, "How many tokens the cache holds.")
       .def_prop_ro("seconds", &PyDecoder::seconds, "Seconds spent so far, by part.")
-      .def_ro_static("CHUNK", &Decoder::kChunk);
+      .def_ro_static("CHUNK", &Decoder::kChunk)
+      .def_ro_static("REFINED", &kRefined);
 }
 
 }  // namespace

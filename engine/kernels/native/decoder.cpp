@@ -1,7 +1,6 @@
 #include "decoder.h"
 
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -76,7 +75,7 @@ const DecoderShape& checked(const DecoderShape& shape, const DecoderWeights& wei
   }
   for (size_t i = 0; i < weights.layers.size(); ++i) check_layer(weights.layers[i], shape, i);
   check_linear(weights.head, shape.hidden, shape.vocab, "of the head");
-  if (!weights.embedding) refuse("The embedding is missing.");
+  if (!weights.embedding.data) refuse("The embedding is missing.");
   if (!weights.final_norm) refuse("The final norm is missing.");
   if (!weights.rope.cos || !weights.rope.sin) refuse("The rope tables are missing.");
   return shape;
@@ -88,7 +87,8 @@ Decoder::Decoder(Team& team, const DecoderShape& shape, DecoderWeights weights)
     : team_(team),
       shape_(checked(shape, weights)),
       weights_(std::move(weights)),
-      attention_(shape_.attention, weights_.rope, shape_.norm_eps, team.size()) {
+      attention_(shape_.attention, weights_.rope, shape_.norm_eps, team.size()),
+      refiner_(weights_.exact_head, shape_.vocab, shape_.hidden) {
   const int64_t q_size = shape_.attention.heads * shape_.attention.head_dim;
   const int64_t kv_size = shape_.attention.kv_heads * shape_.attention.head_dim;
   const std::pair<float**, int64_t> rows[] = {
@@ -156,7 +156,11 @@ void Decoder::logits(int64_t first, int64_t rows, float* out) {
     refuse("Logits are kept for " + std::to_string(kept_) + " tokens only.");
   }
   lap_ = std::chrono::steady_clock::now();
-  multiply(team_, weights_.head, at_.normed + first * shape_.hidden, rows, out, scratch_);
+  const float* normed = at_.normed + first * shape_.hidden;
+  multiply(team_, weights_.head, normed, rows, out, scratch_);
+  for (int64_t row = 0; weights_.exact_head.data && row < rows; ++row) {
+    refiner_.run(team_, normed + row * shape_.hidden, out + row * shape_.vocab);
+  }
   lap(seconds_.linears);
 }
 
@@ -183,23 +187,9 @@ void Decoder::run_chunk(const int64_t* ids, int64_t tokens, int64_t wanted) {
 // The ids' rows of the embedding, as they are and normed for the first layer.
 void Decoder::embed(const int64_t* ids, int64_t tokens) {
   const VectorKernels& kernels = vector_kernels();
-  const auto size = static_cast<size_t>(shape_.hidden);
   for_tokens(tokens, [&](int64_t token) {
     float* hidden = at_.hidden + token * shape_.hidden;
-    const int64_t row = ids[token] * shape_.hidden;
-    switch (weights_.embedding_type) {
-      case TableType::Float32:
-        std::memcpy(hidden, static_cast<const float*>(weights_.embedding) + row, size * 4);
-        break;
-      case TableType::Float16:
-        kernels.from_half(static_cast<const uint16_t*>(weights_.embedding) + row, shape_.hidden,
-                          hidden);
-        break;
-      case TableType::Bfloat16:
-        kernels.from_bfloat(static_cast<const uint16_t*>(weights_.embedding) + row, shape_.hidden,
-                            hidden);
-        break;
-    }
+    read_row(weights_.embedding, ids[token], shape_.hidden, hidden);
     kernels.rms_norm(hidden, weights_.layers[0].input_norm, shape_.norm_eps, shape_.hidden,
                      at_.normed + token * shape_.hidden);
   });

@@ -12,7 +12,9 @@
 #include "attention.h"
 #include "elementwise.h"
 #include "linear.h"
+#include "refine.h"
 #include "scratch.h"
+#include "table.h"
 #include "team.h"
 
 namespace tern {
@@ -36,14 +38,12 @@ struct LayerWeights {
   Linear q, k, v, o, gate, up, down;
 };
 
-enum class TableType : uint8_t { Float32, Float16, Bfloat16 };
-
 struct DecoderWeights {
-  TableType embedding_type;
-  const void* embedding;  // [vocab, hidden]
+  Table embedding;  // [vocab, hidden]
   std::vector<LayerWeights> layers;
   const float* final_norm;  // [hidden]
   Linear head;              // hidden -> vocab
+  Table exact_head;         // [vocab, hidden], where the likeliest logits are computed again
   RopeTables rope;          // for every position of the context
 };
 
@@ -105,6 +105,7 @@ class Decoder {
   DecoderShape shape_;
   DecoderWeights weights_;
   CausalAttention attention_;
+  Refiner refiner_;
   Scratch memory_;   // of the activations
   Scratch scratch_;  // of the multiplications
   Activations at_{};

@@ -60,8 +60,10 @@ class CoreDecoder:
     """A model with its cache on the compiled core: a `LanguageModel`.
 
     embedding: float32, float16 or bfloat16 [vocab, hidden]; final_norm: float32 [hidden]. All
-    tensors are used where they lie, and kept. `threads` counts the calling thread; `cores` may
-    name a logical CPU for each. Raises ValueError where tensors and config do not fit together.
+    tensors are used where they lie, and kept. With `exact_head`, the published head in one of the
+    embedding's dtypes, `head` only finds the 128 likeliest tokens, whose logits are computed again.
+    `threads` counts the calling thread; `cores` may name a logical CPU for each. Raises ValueError
+    where tensors and config do not fit together.
     """
 
     def __init__(
@@ -74,11 +76,13 @@ class CoreDecoder:
         context_length: int,
         threads: int,
         cores: Sequence[int] = (),
+        exact_head: Tensor | None = None,
     ) -> None:
         self.config = config
         self.context_length = context_length
         self.layers = layers
         self.head = head
+        self._exact_head = exact_head
         self._tokens: list[int] = []
         cos, sin = _half_tables(config, context_length)
         self._core = _core.Decoder(
@@ -95,6 +99,7 @@ class CoreDecoder:
             layers=[{**layer.norms, **layer.linears} for layer in layers],
             final_norm=final_norm,
             head=head,
+            exact_head=exact_head,
             cos=cos,
             sin=sin,
         )
@@ -108,7 +113,8 @@ class CoreDecoder:
     def weight_bytes(self) -> int:
         """Bytes of weights that are read for one token."""
         linears = (linear for layer in self.layers for linear in layer.linears.values())
-        return sum(linear.nbytes for linear in linears) + self.head.nbytes
+        exact = 0 if self._exact_head is None else self._exact_head[: _core.Decoder.REFINED].nbytes
+        return sum(linear.nbytes for linear in linears) + self.head.nbytes + exact
 
     @property
     def kv_bytes_per_token(self) -> int:

@@ -228,6 +228,8 @@ void check_inputs(const Linear* const* linears, int count) {
 
 const char* isa() { return kernels().name; }
 
+const VectorKernels& vector_kernels() { return *kernels().vectors; }
+
 const char* const* isas() { return available().names; }
 
 bool set_isa(const char* name) {

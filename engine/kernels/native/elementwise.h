@@ -30,6 +30,8 @@ struct VectorKernels {
   void (*from_bfloat)(const uint16_t* x, int64_t size, float* y);
   // y = weight * x.
   void (*scale)(const float* x, float weight, int64_t size, float* y);
+  // The sum of a * b.
+  float (*dot)(const float* a, const float* b, int64_t size);
   // y += weight * x.
   void (*add_scaled)(const float* x, float weight, int64_t size, float* y);
   // Add the positions of `range` to the softmax `state` of its queries.

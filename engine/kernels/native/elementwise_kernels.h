@@ -131,6 +131,14 @@ struct Elementwise {
     });
   }
 
+  static float dot(const float* a, const float* b, int64_t size) {
+    Register total = V::zero();
+    for_vectors(size, [&](int64_t i, int64_t count) {
+      total = V::fma(load(a + i, count), load(b + i, count), total);
+    });
+    return V::sum(total);
+  }
+
   static void add_scaled(const float* x, float weight, int64_t size, float* y) {
     const Register factor = V::broadcast(weight);
     for_vectors(size, [&](int64_t i, int64_t count) {

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "elementwise.h"
 #include "format.h"
 
 namespace tern {
@@ -61,6 +62,7 @@ struct Kernels {
   const char* name;
   FormatKernels formats[kFormats];  // indexed by Format
   Interleave interleave;
+  const VectorKernels* vectors;
 };
 
 extern const Kernels kScalarKernels;

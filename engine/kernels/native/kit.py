@@ -36,6 +36,11 @@ class CoreKit:
     cpu: Cpu
     context_length: int
 
+    @property
+    def refines_logits(self) -> bool:
+        """Those of an int4 model."""
+        return True
+
     def layout(self) -> str:
         """Return the name of the packed layout."""
         return packed.layout(self.precision)
@@ -82,14 +87,19 @@ class CoreKit:
     def _decoder(
         self, source: Source, layers: Sequence[CoreLayer], final_norm: Tensor, head: PackedLinear
     ) -> CoreDecoder:
-        embedding = source.embedding()
         return CoreDecoder(
             source.config,
-            embedding if embedding.dtype in _TABLES else embedding.float(),
+            _table(source.embedding()),
             layers,
             final_norm.to(torch.float32, copy=True),
             head,
             self.context_length,
             self.cpu.threads,
             self.cpu.cores[: self.cpu.threads],
+            exact_head=_table(source.head()) if head.weight_dtype == "int4" else None,
         )
+
+
+def _table(weights: Tensor) -> Tensor:
+    """Return `weights` in a dtype of which the core reads rows."""
+    return weights if weights.dtype in _TABLES else weights.float()

@@ -15,12 +15,13 @@ from engine.quantize.groupwise import GroupwiseInt4
 from engine.quantize.layers import Rounded
 from engine.quantize.smoothquant import ChannelwiseInt8
 
+_HEADS = "rough-head"  # an int4 model's head is int4, too; it was int8 once
 _FORMATS = {"bf16": _core.Format.Bf16, "int8": _core.Format.Int8, "int4": _core.Format.Int4}
 
 
 def layout(precision: Precision) -> str:
     """Return the name of the packed layout of `precision`; the same on every CPU."""
-    return f"{precision}-{_core.layout_name()}"
+    return f"{precision}-{_core.layout_name()}-{_HEADS}"
 
 
 def pack(weights: Rounded) -> Mapping[str, Tensor]:

@@ -144,6 +144,7 @@ const Kernels kScalarKernels = {
      {round_int4, kInt4, 1},
      {round_bf16, kBf16Rows, 1}},
     interleave<interleave_group>,
+    &kScalarVectors,
 };
 
 }  // namespace tern
