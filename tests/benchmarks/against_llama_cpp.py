@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.cli import console
-from engine.cli.bandwidth import measure_apart
 from engine.cli.session import Explained
 from engine.errors import TernError
 from engine.hardware import Cpu, read_cpu
@@ -75,15 +74,15 @@ def _run(args: argparse.Namespace) -> None:
     cpu = _settle(cache, args.isa, args.threads)
     build = llama_build.install(cache, args.isa, cpu, _tell)
     prompts = Prompts.make(args.new_tokens, args.long)
-    bench = Bench(build, prompts, args.new_tokens, cpu.threads, args.force)
+    bench = Bench(build, prompts, args.new_tokens, cpu, args.force)
     precisions = [Precision(name) for name in args.precisions]
     contests = [
         contest
         for name in args.shapes
         for contest in _prepare(SHAPES[name], precisions, cache / "models", bench)
     ]
-    rows, bandwidth = _measure(contests, bench, args.rounds, cpu)
-    for line in (*table(rows), *_remarks(rows, build, cpu, bandwidth, prompts.context)):
+    rows = _measure(contests, bench, args.rounds)
+    for line in (*table(rows), *_remarks(rows, build, cpu, prompts.context)):
         print(line)
     setting = {
         "date": time.strftime("%Y-%m-%d"),
@@ -94,7 +93,6 @@ def _run(args: argparse.Namespace) -> None:
         "new_tokens": args.new_tokens,
         "context": prompts.context,
         "llama_cpp": build,
-        "read_bandwidth_bytes_per_s": bandwidth,
     }
     console.print_json({**setting, "rows": rows})
 
@@ -131,20 +129,13 @@ def _quantise(files: ModelFiles, file_type: str, build: LlamaBuild) -> None:
         partial.rename(target)
 
 
-def _measure(
-    contests: list[Contest], bench: Bench, rounds: int, cpu: Cpu
-) -> tuple[list[Row], float | None]:
-    """Return the rows, and the best read bandwidth seen, in bytes/s."""
+def _measure(contests: list[Contest], bench: Bench, rounds: int) -> list[Row]:
     results: dict[int, list[Round]] = {index: [] for index in range(len(contests))}
-    bandwidths = []
     for number in range(rounds):
-        bandwidth = measure_apart(cpu)
-        bandwidths.append(bandwidth.bytes_per_s if bandwidth else 0.0)
         for index, contest in enumerate(contests):
             _tell(f"round {number + 1} of {rounds}: {contest.shape}, {contest.precision}")
             results[index].append(bench.round(contest, tern_first=number % 2 == 0))
-    best = max(bandwidths) or None
-    rows = [
+    return [
         make_row(
             contest.shape,
             contest.precision,
@@ -152,19 +143,14 @@ def _measure(
             contest.chosen,
             bytes_per_token(contest.gguf),
             results[index],
-            best,
         )
         for index, contest in enumerate(contests)
     ]
-    return rows, best
 
 
-def _remarks(
-    rows: list[Row], build: LlamaBuild, cpu: Cpu, bandwidth: float | None, context: int
-) -> Iterator[str]:
+def _remarks(rows: list[Row], build: LlamaBuild, cpu: Cpu, context: int) -> Iterator[str]:
     """Yield what the table must be read with."""
-    speed = f"{bandwidth / 1e9:.1f} GB/s" if bandwidth else "unknown"
-    yield f"{cpu.model}, {cpu.threads} threads; memory is read at {speed}; context {context}."
+    yield f"{cpu.model}, {cpu.threads} threads; context {context}."
     yield (
         f"llama-cpp-python {build.version} built for {build.isa}: {build.system_info}; mapped "
         "files, repacked weights, flash attention auto and f16 KV cache, all its defaults."

@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from engine.cli.bandwidth import measure_apart
+from engine.hardware import Cpu
 from engine.messages import Loaded, Precision
 from tests.benchmarks import tern_runner
 from tests.benchmarks.llama_build import LlamaBuild
@@ -74,11 +76,12 @@ class Bench:
     build: LlamaBuild
     prompts: Prompts
     new_tokens: int
-    threads: int
+    cpu: Cpu
     force: bool
 
     def round(self, contest: Contest, tern_first: bool) -> Round:
         """Measure both engines. Raises Invalid where the machine was busy and `force` is off."""
+        bandwidth = measure_apart(self.cpu)
         neighbours = Neighbours()
         if tern_first:
             tern, llama = self._tern(contest), self._llama(contest)
@@ -87,7 +90,7 @@ class Bench:
         others = neighbours.share()
         if others > BUSY_SHARE and not self.force:
             raise Invalid(f"machine busy (others took {others:.0%} of the CPU time; see --force)")
-        return Round(tern, llama, others)
+        return Round(tern, llama, others, bandwidth)
 
     def _tern(self, contest: Contest) -> Measurement:
         prompts = self.prompts
@@ -111,7 +114,7 @@ class Bench:
             "measure",
             path=str(contest.gguf),
             context=prompts.context,
-            threads=self.threads,
+            threads=self.cpu.threads,
             warm_up=prompts.warm_up.ids,
             prompt_128=prompts.prompt_128.ids,
             prompt_512=prompts.prompt_512.ids,
@@ -131,7 +134,7 @@ class Bench:
             tern_runner.write_logits(files.hf, prompt, ours)
             path = str(files.gguf("BF16"))
             self.build.run(
-                "logits", path=path, threads=self.threads, prompt=prompt.ids, output=str(theirs)
+                "logits", path=path, threads=self.cpu.threads, prompt=prompt.ids, output=str(theirs)
             )
             tern, llama = np.load(ours), np.load(theirs)
         correlation = float(np.corrcoef(tern, llama)[0, 1])

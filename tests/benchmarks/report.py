@@ -1,10 +1,13 @@
 """The rounds of both engines -> a table for people, and one object for programs."""
 
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import truediv
 
 from engine.bench import Spread
 from engine.cli import console
+from engine.cli.bandwidth import Bandwidth
 from engine.messages import Loaded, Precision
 from tests.benchmarks.measurement import FIGURES, Measurement
 
@@ -22,11 +25,15 @@ _HEADINGS = ("shape", "precision", "figure", "Tern", "llama.cpp", "Tern / llama.
 
 @dataclass(frozen=True)
 class Round:
-    """Both engines, one right after the other. others: share of the CPU time that others took."""
+    """Both engines, one right after the other. others: share of the CPU time that others took.
+
+    bandwidth: of reading memory, just before.
+    """
 
     tern: Measurement
     llama_cpp: Measurement
     others: float
+    bandwidth: Bandwidth | None
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Row:
-    """One shape in one precision. bandwidth_fraction: weight bytes a token x decode speed, over the
-    read bandwidth of memory; it can pass 1 where weights stay in the CPU's cache.
+    """One shape in one precision.
 
-    tern_first_load_s is the load that quantised. `others` is that of the worst round.
+    bandwidth_fraction: weight bytes a token x decode speed, over the read bandwidth that memory
+    sustained just before, the median of the rounds; of_best, over the best moment of any round. It
+    can pass 1 where weights stay in the CPU's cache. tern_first_load_s is the load that quantised.
+    `others` is that of the worst round.
     """
 
     shape: str
@@ -55,8 +64,12 @@ class Row:
     tern_first_load_s: float
     tern_weight_bytes: int
     llama_cpp_weight_bytes: int
+    read_bandwidth: Spread | None
+    best_read_bandwidth: float | None
     tern_bandwidth_fraction: float | None
     llama_cpp_bandwidth_fraction: float | None
+    tern_bandwidth_fraction_of_best: float | None
+    llama_cpp_bandwidth_fraction_of_best: float | None
     others: float
     figures: dict[str, Comparison]
 
@@ -68,14 +81,21 @@ def make_row(
     chosen: Loaded,
     llama_weight_bytes: int,
     rounds: Sequence[Round],
-    read_bandwidth: float | None,
 ) -> Row:
-    """Return the row of `rounds`, at least one. read_bandwidth: bytes/s, None if unknown."""
+    """Return the row of `rounds`, at least one."""
     figures = {name: _compare(name, rounds) for name in FIGURES if _measured(name, rounds)}
-    decode = figures["decode_tokens_per_s"]
+    known = [round_.bandwidth for round_ in rounds if round_.bandwidth]
+    whole = len(known) == len(rounds)
+    sustained = [bandwidth.sustained_bytes_per_s for bandwidth in known]
+    best = max(bandwidth.bytes_per_s for bandwidth in known) if whole else None
+    tern = [chosen.weight_bytes * round_.tern.decode_tokens_per_s for round_ in rounds]
+    llama = [llama_weight_bytes * round_.llama_cpp.decode_tokens_per_s for round_ in rounds]
 
-    def fraction(nbytes: int, speed: Spread) -> float | None:
-        return nbytes * speed.median / read_bandwidth if read_bandwidth else None
+    def fraction(reads: Sequence[float]) -> float | None:
+        return statistics.median(map(truediv, reads, sustained)) if whole else None
+
+    def of_best(reads: Sequence[float]) -> float | None:
+        return statistics.median(reads) / best if best else None
 
     return Row(
         shape=shape,
@@ -87,8 +107,12 @@ def make_row(
         tern_first_load_s=chosen.load_s,
         tern_weight_bytes=chosen.weight_bytes,
         llama_cpp_weight_bytes=llama_weight_bytes,
-        tern_bandwidth_fraction=fraction(chosen.weight_bytes, decode.tern),
-        llama_cpp_bandwidth_fraction=fraction(llama_weight_bytes, decode.llama_cpp),
+        read_bandwidth=Spread.of(sustained) if whole else None,
+        best_read_bandwidth=best,
+        tern_bandwidth_fraction=fraction(tern),
+        llama_cpp_bandwidth_fraction=fraction(llama),
+        tern_bandwidth_fraction_of_best=of_best(tern),
+        llama_cpp_bandwidth_fraction_of_best=of_best(llama),
         others=max(round_.others for round_ in rounds),
         figures=figures,
     )
@@ -126,10 +150,20 @@ def _lines(row: Row) -> Iterator[tuple[str, ...]]:
             _spread(comparison.llama_cpp, show),
             _spread(comparison.ratio, "{:.2f}".format),
         )
-    ours, theirs = row.tern_bandwidth_fraction, row.llama_cpp_bandwidth_fraction
-    if ours is not None and theirs is not None:
-        label = "decode, of read bandwidth"
-        yield (*name, label, f"{ours:.0%}", f"{theirs:.0%}", f"{ours / theirs:.2f}")
+    for label, ours, theirs in (
+        (
+            "decode, of sustained bandwidth",
+            row.tern_bandwidth_fraction,
+            row.llama_cpp_bandwidth_fraction,
+        ),
+        (
+            "decode, of best bandwidth",
+            row.tern_bandwidth_fraction_of_best,
+            row.llama_cpp_bandwidth_fraction_of_best,
+        ),
+    ):
+        if ours is not None and theirs is not None:
+            yield (*name, label, f"{ours:.0%}", f"{theirs:.0%}", f"{ours / theirs:.2f}")
 
 
 def _spread(spread: Spread, show: Callable[[float], str]) -> str:

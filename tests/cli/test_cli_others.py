@@ -31,7 +31,7 @@ MEASURED = (
 @pytest.fixture
 def known_bandwidth(monkeypatch):
     monkeypatch.setattr(
-        "engine.cli.bench.measure_apart", lambda _: bandwidth.Bandwidth(1e9, "a guess")
+        "engine.cli.bench.measure_apart", lambda _: bandwidth.Bandwidth(1e9, 0.9e9, "a guess")
     )
     monkeypatch.setattr(bench.NoiseWatch, "verdict", lambda _: "")
 

@@ -415,6 +415,7 @@ def test_sizes_are_reported(model: Model) -> None:
     assert decoder.kv_bytes_per_token == 2 * model.config.kv_elements_per_token
     assert decoder.layers[0].linears["mlp.up_proj"].weight_dtype == "bf16"
 
+
 # -- a rough head, and the exact one that mends its likeliest logits ------------------------------
 
 TABLES = [torch.float32, torch.float16, torch.bfloat16]
@@ -422,7 +423,9 @@ REFINED = core.Decoder.REFINED
 
 
 @pytest.mark.parametrize("dtype", TABLES)
-def test_the_likeliest_logits_are_the_exact_heads(make_model: MakeModel, dtype: torch.dtype) -> None:
+def test_the_likeliest_logits_are_the_exact_heads(
+    make_model: MakeModel, dtype: torch.dtype
+) -> None:
     model = make_model("llama-tied", "Int4")
     exact = model.embedding.to(dtype)
     rough = model.decoder().extend(PROMPT)
