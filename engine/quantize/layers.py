@@ -23,6 +23,7 @@ from engine.quantize.smoothquant import (
     smoothing_factors,
 )
 from engine.source import Source
+from engine.torch_source import TorchSource
 
 # Rounded weights, or float ones [out, in] where a shape cannot be rounded.
 Rounded: TypeAlias = GroupwiseInt4 | ChannelwiseInt8 | Tensor
@@ -64,22 +65,22 @@ def quantised_parts(
     compute the likeliest logits again; else it is int8, as it decides. on_step(done, total) is
     called before each part and every second or so within one; what it raises ends the work.
     """
-    config = source.config
-    calibration = Calibration(config, source.embedding(), sequences)
+    config, weights = source.config, TorchSource(source)
+    calibration = Calibration(config, weights.embedding(), sequences)
     for number in range(config.layers):
         step = functools.partial(on_step, number, config.layers + 1)
         step()
-        yield _layer(source, number, precision, calibration, alpha, step)
+        yield _layer(weights, number, precision, calibration, alpha, step)
     step = functools.partial(on_step, config.layers, config.layers + 1)
     step()
     if precision is Precision.INT4 and rough_head:
-        yield _int4_head(source, calibration, step)
+        yield _int4_head(weights, calibration, step)
     else:
-        yield _int8_head(source, precision, calibration, alpha)
+        yield _int8_head(weights, precision, calibration, alpha)
 
 
 def _layer(
-    source: Source,
+    source: TorchSource,
     number: int,
     precision: Precision,
     calibration: Calibration,
@@ -123,7 +124,7 @@ def _int4(linears: Sequence[ObservedLinear], step: Callable[[], None]) -> list[R
 
 
 def _int4_head(
-    source: Source, calibration: Calibration, step: Callable[[], None]
+    source: TorchSource, calibration: Calibration, step: Callable[[], None]
 ) -> QuantisedHead:
     """Return the head as any linear of an int4 model; its input is what the last norm gives."""
     norm, eps = source.final_norm().float(), source.config.norm_eps
@@ -135,7 +136,7 @@ def _int4_head(
 
 
 def _int8_head(
-    source: Source, precision: Precision, calibration: Calibration, alpha: float
+    source: TorchSource, precision: Precision, calibration: Calibration, alpha: float
 ) -> QuantisedHead:
     norm, weight = source.final_norm().float(), source.head()
     factors = None
