@@ -94,12 +94,11 @@ class CoreDecoder:
             head_dim=config.head_dim,
             context_length=context_length,
             norm_eps=config.norm_eps,
-            # DLPack's name for bfloat16 is beyond numpy: the core takes its bits.
-            embedding=embedding.view(np.uint16) if embedding.dtype == BF16 else embedding,
+            embedding=_bits(embedding),
             layers=[{**layer.norms, **layer.linears} for layer in layers],
             final_norm=final_norm,
             head=head,
-            exact_head=exact_head,
+            exact_head=None if exact_head is None else _bits(exact_head),
             cos=cos,
             sin=sin,
         )
@@ -181,3 +180,8 @@ class CoreDecoder:
     def _truncate(self, length: int) -> None:
         self._core.truncate(length)
         del self._tokens[length:]
+
+
+def _bits(table: Array) -> Array:
+    """Return `table`; of bfloat16 the bits, as its name in DLPack is beyond numpy."""
+    return table.view(np.uint16) if table.dtype == BF16 else table
