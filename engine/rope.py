@@ -20,7 +20,7 @@ def rope_tables(config: ModelConfig, context_length: int) -> tuple[Table, Table]
     exponents = np.arange(0, config.head_dim, 2, dtype=np.float32) / np.float32(config.head_dim)
     # numpy's own power in float32 errs in the last bit.
     powers = (config.rope_theta ** exponents.astype(np.float64)).astype(np.float32)
-    frequencies = 1 / powers
+    frequencies: Table = 1 / powers
     if config.llama3_scaling:
         frequencies = _llama3_frequencies(frequencies, config.llama3_scaling)
     frequencies = frequencies / np.float32(config.rope_factor)
@@ -30,9 +30,10 @@ def rope_tables(config: ModelConfig, context_length: int) -> tuple[Table, Table]
 
 def _llama3_frequencies(frequencies: Table, scaling: Llama3Scaling) -> Table:
     """Slow rotations are slowed by `factor`, fast ones kept, those between blended (Llama 3.1)."""
-    wavelengths = 2 * math.pi / frequencies
-    blend = (scaling.original_context / wavelengths - scaling.low_freq_factor) / (
+    wavelengths: Table = 2 * math.pi / frequencies
+    blend: Table = (scaling.original_context / wavelengths - scaling.low_freq_factor) / (
         scaling.high_freq_factor - scaling.low_freq_factor
     )
     blend = np.clip(blend, 0, 1)
-    return (1 - blend) * frequencies / scaling.factor + blend * frequencies
+    blended: Table = (1 - blend) * frequencies / scaling.factor + blend * frequencies
+    return blended

@@ -5,18 +5,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.calibration import calibration_sequences
 from engine.checkpoint import Checkpoint
 from engine.messages import Precision
 from engine.model import Decoder, DecoderLayer
 from engine.model_config import read_config
 from engine.models import demo_model
 from engine.paths import assets_folder
-from engine.quantize.calibration import Calibration, ObservedLinear, calibration_sequences
+from engine.quantize.calibration import Calibration, ObservedLinear
 from engine.quantize.gptq import quantise_gptq
 from engine.quantize.groupwise import GROUP_SIZE, GroupwiseInt4, quantise_int4
 from engine.quantize.layers import QuantisedLayer, quantised_parts
 from engine.source import Source
 from engine.tokenizer import ChatTokenizer
+from engine.torch_source import TorchSource
 from tests.engine.test_quantize import plain_int4, randn
 
 
@@ -156,7 +158,7 @@ class Demo:
     def __init__(self) -> None:
         folder = demo_model().folder
         config = read_config(folder)
-        self.source = Source(Checkpoint(folder), config)
+        self.source = TorchSource(Source(Checkpoint(folder), config))
         tokenizer = ChatTokenizer.load(folder)
         self.held_out = tokenizer.encode((folder / "held-out.txt").read_text(encoding="utf-8"))
         text = (assets_folder() / "calibration.txt").read_text(encoding="utf-8")
