@@ -17,12 +17,12 @@ from desktop.engine_thread import EngineThread
 from desktop.main_window import MainWindow
 from desktop.menus import Menus
 from desktop.model_list import ModelScan
-from desktop.settings import SettingsFile
 from desktop.state import Notice, Selection, State
 from desktop.theme import Theme
 from engine.client import EngineClient
 from engine.messages import Loaded, Precision
 from engine.paths import Paths, assets_folder
+from engine.settings import SettingsFile
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def build(
 
     model, precision: in place of the remembered ones. command: another engine process.
     """
-    settings = SettingsFile(paths.config / "settings.toml")
+    settings = SettingsFile.of(paths)
     remembered = settings.value
     theme = Theme(app, assets_folder() / "styles" / "window.qss")
     theme.choose(remembered.theme)

@@ -27,6 +27,7 @@ LIGHT = {
     "model_config",
     "models",
     "paths",
+    "settings",
 }
 HEAVY = {"torch", "transformers", "intel_extension_for_pytorch", "safetensors", "tokenizers"}
 SOURCES = [
