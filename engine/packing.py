@@ -5,7 +5,6 @@ that says what it was made from. It exists only when it is whole. Peak memory is
 and its packed form.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -17,11 +16,11 @@ from torch import Tensor
 from engine.checkpoint import fingerprint
 from engine.quantize.layers import QuantisedHead, QuantisedLayer, Rounded
 from engine.source import Source
+from engine.store.hub_cache import identity
+from engine.store.packed import NATIVE_FORMAT, has_manifest, write_manifest
 from engine.whole_folder import cache_folder, whole_folder
 
-_FORMAT = 4
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
-_MANIFEST = "manifest.json"
 
 PackWeights = Callable[[Rounded], Mapping[str, Tensor]]
 
@@ -32,13 +31,14 @@ def packed_folder(root: Path, source: Source, layout: str, calibration: str) -> 
     Another file, another calibration or another layout is another folder.
     """
     files = [*source.checkpoint.files, source.checkpoint.folder / "config.json"]
-    facts = f"{_FORMAT}\n{source.checkpoint.folder.resolve()}\n{fingerprint(files)}\n{calibration}"
-    return cache_folder(root, source.checkpoint.folder, facts, layout)
+    model = source.checkpoint.folder
+    facts = f"{NATIVE_FORMAT}\n{identity(model)}\n{fingerprint(files)}\n{calibration}"
+    return cache_folder(root, model, facts, layout)
 
 
 def is_packed(folder: Path) -> bool:
     """Return whether a whole packed model lies in `folder`."""
-    return (folder / _MANIFEST).is_file()
+    return has_manifest(folder)
 
 
 def read_packed(file: Path) -> dict[str, Tensor]:
@@ -86,8 +86,7 @@ def pack(
                 _write_packed({"norm": part.norm} | packed, head_file(partial))
             else:
                 _write_packed(_layer_tensors(part, pack_weights), layer_file(partial, number))
-        manifest = {"format": _FORMAT, "source": str(source.checkpoint.folder)}
-        (partial / _MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+        write_manifest(partial, source.checkpoint.folder, NATIVE_FORMAT)
 
 
 def _layer_tensors(layer: QuantisedLayer, pack_weights: PackWeights) -> dict[str, Tensor]:

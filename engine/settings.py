@@ -54,16 +54,26 @@ class SettingsFile:
         return cls(paths.config / "settings.toml")
 
     def change(self, **changes: Any) -> None:
-        """Replace some fields and write the file, if anything is different."""
-        self.value = self._read(self.value)
-        changed = msgspec.structs.replace(self.value, **changes)
-        if changed == self.value:
+        """Replace some fields and write the file; where that fails, `trouble` says so."""
+        try:
+            self.save(**changes)
+        except UnwritableFolder as error:
+            self.trouble = f"The settings could not be saved: {error.said}"
+
+    def save(self, **changes: Any) -> None:
+        """Replace some fields and write the file, if anything is different.
+
+        Raises UnwritableFolder; the fields are replaced all the same.
+        """
+        before = self._read(self.value)
+        self.value = msgspec.structs.replace(before, **changes)
+        if self.value == before:
             return
-        self.value = changed
         try:
             self._write()
-        except (OSError, UnwritableFolder) as error:
-            self.trouble = f"The settings could not be saved: {error}."
+        except OSError as error:
+            reason = error.strerror or error
+            raise UnwritableFolder(folder=self._path.parent, reason=reason) from error
 
     def _read(self, otherwise: Settings) -> Settings:
         try:

@@ -12,9 +12,9 @@ from typing import Any
 from engine.errors import BadChatTemplate, DamagedFile, NoChatTemplate, NotAModel
 from engine.messages import ChatMessage
 from engine.model_config import read_json
+from engine.model_files import has_tokenizer
 
 _UNFINISHED = "\ufffd"  # what a decoder shows for bytes that are no whole character yet
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 class ChatTokenizer:
@@ -30,7 +30,7 @@ class ChatTokenizer:
         """Return the tokenizer in `folder`. Raises NotAModel or DamagedFile."""
         from transformers import AutoTokenizer
 
-        if not any((folder / file).is_file() for file in _TOKENIZER_FILES):
+        if not has_tokenizer(folder):
             raise NotAModel(folder=folder, reason="it holds no tokenizer")
         try:
             tokenizer = AutoTokenizer.from_pretrained(
