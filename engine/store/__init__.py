@@ -1,1 +1,1 @@
-"""The model store: find, download, verify, keep and delete models. Light half: no torch."""
+"""The model store: find, download, verify and keep models. Light half: no torch."""
