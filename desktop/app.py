@@ -61,7 +61,7 @@ def build(
         kernel=remembered.kernel,
     )
     controller = Controller(lambda: EngineThread(EngineClient(paths, command)), selection)
-    scan = ModelScan(remembered.folders)
+    scan = ModelScan(remembered, paths)
     desktop = Desktop(window, Menus(window), controller, theme, settings, scan, paths)
     _connect_acts(desktop)
     _connect_events(desktop)
@@ -191,7 +191,7 @@ def _connect_settings(desktop: Desktop) -> None:
         desktop.theme.choose(settings.value.theme)
 
     def list_models() -> None:
-        scan.folders = settings.value.folders
+        scan.settings = settings.value
         scan.start()  # does nothing while a scan is running
 
     def close() -> None:

@@ -90,6 +90,11 @@ class AlreadyThere(TernError):
     way_out = "Delete that one first, or give the folder that you import another name."
 
 
+class DownloadRunning(TernError):
+    sentence = "{model} is being downloaded now."
+    way_out = "Wait until that has ended, or pause it first."
+
+
 class UnsuitableRoot(TernError):
     sentence = "Models cannot be moved to {folder}: {reason}."
     way_out = "Choose another folder; the models stay where they are."

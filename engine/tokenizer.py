@@ -13,6 +13,7 @@ from engine.errors import BadChatTemplate, DamagedFile, NoChatTemplate, NotAMode
 from engine.messages import ChatMessage
 from engine.model_config import read_json
 from engine.model_files import has_tokenizer
+from engine.store.hub_cache import title_of
 
 _UNFINISHED = "\ufffd"  # what a decoder shows for bytes that are no whole character yet
 
@@ -41,7 +42,7 @@ class ChatTokenizer:
             raise DamagedFile(file=folder / "tokenizer.json", reason=reason) from error
         # Only a warning of the library's hangs on it; the context is checked where it is used.
         tokenizer.model_max_length = sys.maxsize
-        return cls(tokenizer, _end_ids(folder, tokenizer), folder.name)
+        return cls(tokenizer, _end_ids(folder, tokenizer), title_of(folder))
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of `text`, with the special tokens that the tokenizer itself adds."""

@@ -36,7 +36,7 @@ class Snapshot:
     @property
     def title(self) -> str:
         """The repository's name without its owner's."""
-        return self.repo.rpartition("/")[2]
+        return title_of(self.folder)
 
     @property
     def name(self) -> str:
@@ -106,7 +106,7 @@ def snapshots(repo: str, folder: Path) -> list[Snapshot]:
 def find_snapshot(name: str, roots: Sequence[Path]) -> Snapshot | None:
     """Return the revision that "org/name" or "org/name@revision" means, or None."""
     repo, _, revision = name.partition("@")
-    for root in roots:
+    for root in roots if name.isprintable() else ():
         for snapshot in snapshots(repo, repo_folder(root, repo)):
             if (revision or _MAIN) in (*snapshot.refs, snapshot.commit):
                 return snapshot
@@ -137,6 +137,13 @@ def snapshot_in(folder: Path) -> Snapshot:
     home = folder.parent.parent
     repo = _repo_of(home)
     return next(snapshot for snapshot in snapshots(repo, home) if snapshot.folder == folder)
+
+
+def title_of(folder: Path) -> str:
+    """Return the short name of the model in `folder`; that of a revision is named by a commit."""
+    if is_snapshot(folder):
+        return _repo_of(folder.parent.parent).rpartition("/")[2]
+    return folder.name
 
 
 def identity(folder: Path) -> str:

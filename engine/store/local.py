@@ -47,7 +47,8 @@ class StoredModel(LocalModel):
 
     `size` is that of the weights, `disk` that of all files. `packed`: per precision, what Tern's
     own packed weights of it take besides. `problem` says why it cannot run, "" where it can;
-    `is_complete` is False where files are still to be fetched. `config` is None where Tern cannot
+    `is_complete` is False where files are still to be fetched; where all are, `folder` is that of
+    the whole repository. `config` is None where Tern cannot
     read it.
     """
 
@@ -81,7 +82,7 @@ def list_models(settings: Settings, paths: Paths) -> list[StoredModel]:
         if _is_causal_lm(snapshot.folder):
             model = local_model(snapshot.name, snapshot.title, snapshot.folder)
             found.append(_stored(model, origin, snapshot.commit, packed))
-    return found
+    return [*found, *_begun(settings)]
 
 
 def find(name: str, settings: Settings, paths: Paths) -> StoredModel:
@@ -98,12 +99,35 @@ def cached_snapshots(settings: Settings) -> Iterator[tuple[Snapshot, Origin]]:
     """Yield each revision in the model caches; a name that the store has hides the shared one."""
     seen = set()
     for root in model_roots(settings):
-        origin = Origin.SHARED if root == standard_cache() else Origin.STORE
+        origin = _origin(root)
         for repo, folder in repo_folders(root).items():
             for snapshot in snapshots(repo, folder):
                 if snapshot.name not in seen:
                     seen.add(snapshot.name)
                     yield snapshot, origin
+
+
+def _begun(settings: Settings) -> Iterator[StoredModel]:
+    """Yield the downloads of which only some content has arrived: there is no revision yet."""
+    for root in model_roots(settings):
+        for repo, folder in repo_folders(root).items():
+            arrived = folder_size(folder / "blobs")
+            if arrived and not snapshots(repo, folder):
+                yield StoredModel(
+                    name=repo,
+                    title=repo.rpartition("/")[2],
+                    folder=folder,
+                    size=0,
+                    origin=_origin(root),
+                    revision="",
+                    disk=arrived,
+                    problem="Its download is not finished.",
+                    is_complete=False,
+                )
+
+
+def _origin(root: Path) -> Origin:
+    return Origin.SHARED if root == standard_cache() else Origin.STORE
 
 
 def imports_folder(settings: Settings, paths: Paths) -> Path:
@@ -135,8 +159,8 @@ def _stored(
             sizes[folder.precision] += folder.size
     problem, is_complete, config = "", True, None
     try:
-        weight_files(model.folder)
         config = read_config(model.folder)
+        weight_files(model.folder)
     except DamagedFile as error:
         problem, is_complete = error.said, Path(str(error.facts["file"])).exists()
     except TernError as error:

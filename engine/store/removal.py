@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import UnwritableFolder
+from engine.errors import DownloadRunning, UnwritableFolder
 from engine.paths import Paths
 from engine.settings import SettingsFile
 from engine.store.files import files_below, folder_size
-from engine.store.hub_cache import identity, snapshot_in, snapshots
+from engine.store.hub_cache import identity, is_busy, is_snapshot, snapshot_in, snapshots
 from engine.store.local import Origin, StoredModel, packed_by_model
 
 
@@ -61,8 +61,11 @@ def plan_delete(model: StoredModel, paths: Paths) -> DeletePlan:
 def delete(plan: DeletePlan, settings: SettingsFile) -> None:
     """Do what `plan` says, and forget an imported folder.
 
-    Raises UnwritableFolder where something could not be deleted.
+    Raises DownloadRunning, or UnwritableFolder where something could not be deleted.
     """
+    folder = plan.model.folder
+    if is_busy(folder.parent.parent if is_snapshot(folder) else folder):
+        raise DownloadRunning(model=plan.model.name)
     try:
         for folder in plan.folders:
             if folder.exists():
@@ -85,6 +88,9 @@ def _stays(model: StoredModel) -> str:
 def _plan_cached(
     model: StoredModel, packed_folders: tuple[Path, ...], packed_bytes: int
 ) -> DeletePlan:
+    if not is_snapshot(model.folder):  # a download that has only begun
+        size = _size(model.folder)
+        return DeletePlan(model, 0, size, 0, (), (model.folder,), ())
     snapshot = snapshot_in(model.folder)
     others = [s for s in snapshots(snapshot.repo, snapshot.repo_folder) if s.folder != model.folder]
     blobs = {path for path in snapshot.blobs() if path.is_file()}

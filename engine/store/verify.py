@@ -80,6 +80,23 @@ def verify(model: LocalModel, on_progress: OnProgress) -> Verification:
     return Verification(model.name, (*reports, *_missing(model.folder, found)))
 
 
+def discard(verification: Verification) -> tuple[str, ...]:
+    """Delete the damaged contents whose hash is known, so that a download fetches them again.
+
+    Returns the names of their files. Raises OSError.
+    """
+    blobs = [file for file in verification.damaged if file.path.is_symlink()]
+    for file in blobs:
+        target = file.path.resolve()
+        if _is_blob(target):
+            target.unlink(missing_ok=True)
+    return tuple(file.name for file in blobs)
+
+
+def _is_blob(path: Path) -> bool:
+    return path.parent.name == "blobs" and _HASH.fullmatch(path.name) is not None
+
+
 def _check(name: str, path: Path, tell: OnBytes) -> FileReport:
     target = path.resolve()
     if not target.is_file():
@@ -94,7 +111,7 @@ def _check(name: str, path: Path, tell: OnBytes) -> FileReport:
 
 
 def _verdict(path: Path, target: Path, tell: OnBytes) -> tuple[Verdict, str]:
-    if path.is_symlink() and target.parent.name == "blobs" and _HASH.fullmatch(target.name):
+    if path.is_symlink() and _is_blob(target):
         algorithm = "sha256" if len(target.name) == 64 else "sha1"
         if content_hash(target, algorithm, tell) == target.name:
             return Verdict.SOUND, ""
