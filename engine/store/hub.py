@@ -199,7 +199,7 @@ def _said_by_the_hub(error: Any, what: str) -> TernError:
         errors.RevisionNotFoundError,
         errors.EntryNotFoundError,
     )
-    if isinstance(error, missing):
+    if isinstance(error, missing) or status == 404:
         return NotOnHub(what=what)
     if status in (401, 403):
         return TokenRefused()

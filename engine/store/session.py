@@ -63,7 +63,7 @@ class _Adapter(HTTPAdapter):
     ) -> requests.Response:
         self._network.check()  # a kept connection opens no socket that the guard would see
         response = super().send(request, stream, timeout or self._timeout, **options)
-        if not stream or response.is_redirect:  # requests reads those whole
+        if not stream or response.is_redirect or not response.ok:  # those are read whole
             response.raw = _Bounded(response.raw)
         return response
 
