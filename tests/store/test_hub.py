@@ -95,7 +95,7 @@ def test_a_description_says_all_there_is_to_know(hub: HubServer, client: Hub) ->
 def test_a_revision_is_described(hub: HubServer, client: Hub) -> None:
     repository = hub.add_model("tern/demo")
     old = repository.head
-    repository.refs["refs/pr/1"] = new = repository.change(config__json=b"{}", ref="dev")
+    repository.refs["refs/pr/1"] = new = repository.change("dev", tokenizer__json=b"[]")
     assert client.describe("tern/demo", "dev").commit == new
     assert client.describe("tern/demo", "refs/pr/1").commit == new
     assert client.describe("tern/demo", old).commit == old
