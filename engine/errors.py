@@ -249,6 +249,11 @@ class HostileRepository(TernError):
     way_out = "Do not use it: no honest repository holds such a thing. Nothing was downloaded."
 
 
+class DamagedRepository(TernError):
+    sentence = "{repo} is damaged on the Hub: {reason}."
+    way_out = "Choose another model, or another revision of this one."
+
+
 class DamagedDownload(TernError):
     sentence = "{file} arrived damaged twice: its hash is not the one that the Hub names."
     way_out = "Try again later or on another network; the other files are kept."

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import (
+    DamagedFile,
+    DamagedRepository,
     GatedModel,
     HostileRepository,
     NoSafetensors,
@@ -166,6 +168,8 @@ def judge(
         _check_weights(repo, files)
         if config is None:
             raise GatedModel(repo=repo, url=page)
+    except DamagedFile as error:
+        return None, DamagedRepository(repo=repo, reason=f"in config.json, {error.facts['reason']}")
     except UnsupportedArchitecture as error:
         if config is not None and "auto_map" in config:
             return None, RemoteCodeOnly(repo=repo, supported=families())

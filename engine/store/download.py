@@ -9,45 +9,25 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from engine.errors import Stopped, UnwritableFolder
-from engine.store.description import Description, RemoteFile
+from engine.store.description import RemoteFile
 from engine.store.hub import Hub
 from engine.store.line import TICK_S
 from engine.store.partial import disk_full, free_bytes
 from engine.store.phase import OnProgress, Phase
 from engine.store.placing import Place
+from engine.store.plan import Plan
 from engine.store.transfer import Patience, Transfer
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a download fetches: the files of one commit, whatever the branch becomes meanwhile."""
-
-    repo: str
-    revision: str
-    commit: str
-    files: tuple[RemoteFile, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes in all."""
-        return sum(file.size for file in self.files)
-
-    def missing(self, root: Path) -> int:
-        """Return the bytes that are not on the disk yet."""
-        place = Place(root, self.repo)
-        return self.size - sum(place.arrived(file, self.commit) for file in self.files)
-
-
-def plan(description: Description) -> Plan:
-    """Return what is to be fetched of a described model. Raises its refusal, if it has one."""
-    description.require()
-    reference = description.reference
-    return Plan(reference.repo, reference.revision, description.commit, description.needed)
+def missing_bytes(plan: Plan, root: Path) -> int:
+    """Return how much of a download is not on the disk yet; root: of a Hugging Face cache."""
+    place = Place(root, plan.repo)
+    return plan.size - sum(place.arrived(file, plan.commit) for file in plan.files)
 
 
 def check_disk(plan: Plan, root: Path) -> None:
     """Raise DiskFull where the download does not fit."""
-    missing = plan.missing(root)
+    missing = missing_bytes(plan, root)
     if missing > free_bytes(root):
         raise disk_full(root, missing)
 
@@ -98,10 +78,9 @@ class _Run:
         with _locked(lock, self.stop, lambda: on_progress(Phase.LOCKED, 0)):
             if self.place.has(file, self.plan.commit):
                 return
-            address = self.hub.address(self.plan.repo, self.plan.commit, file.path)
             Transfer(
                 self.hub,
-                address,
+                self.plan,
                 file,
                 self.place.blob(file),
                 self.stop,

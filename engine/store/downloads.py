@@ -12,12 +12,13 @@ import msgspec
 
 from engine.errors import Stopped, TernError
 from engine.paths import make_folder
-from engine.store.download import Plan, download, plan
+from engine.store.download import download, missing_bytes
 from engine.store.hub import Hub
 from engine.store.interruptible import interruptible
 from engine.store.meter import Meter
 from engine.store.phase import Phase
 from engine.store.placing import Place
+from engine.store.plan import Plan, plan
 from engine.store.reference import Reference
 from engine.store.transfer import Patience
 
@@ -167,7 +168,7 @@ class Downloads:
         entry = self._entries[self._last_id] = _Entry(state, saved.plan)
         if saved.plan is not None:
             total = saved.plan.size
-            entry.change(total=total, done=total - saved.plan.missing(self._root()))
+            entry.change(total=total, done=total - missing_bytes(saved.plan, self._root()))
         return entry
 
     def _notify(self) -> None:

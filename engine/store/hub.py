@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import (
+    DamagedRepository,
     GatedModel,
     HostileRepository,
     HubTrouble,
@@ -79,8 +80,8 @@ class Hub:
     def describe(self, repo: str, revision: str | None = None) -> Description:
         """Return what the Hub says of a model at `revision` (main), without downloading it.
 
-        What Tern would not download has a `refusal`. Raises NotOnHub, HostileRepository, Sealed,
-        Unreachable and others of `failures`.
+        What Tern would not download has a `refusal`. Raises NotOnHub, DamagedRepository,
+        HostileRepository, Sealed, Unreachable and others of `failures`.
         """
         reference = Reference(repo, revision or MAIN)
         if not is_revision(reference.revision):
@@ -137,16 +138,17 @@ class Hub:
         if not any(file.path == "config.json" for file in files):
             return {}
         address = self.address(repo, str(info.sha), "config.json")
-        with self.session() as session:
-            response = session.get(address, headers=self.authorisation(), stream=True)
+        headers = self.authorisation()
+        with (
+            self.session() as session,
+            session.get(address, headers=headers, stream=True) as response,
+        ):
             try:
                 raise_for_status(response, repo)
             except GatedModel:
                 return None
-            config = json.loads(read_bounded(response, _CONFIG_LIMIT))
-        if not isinstance(config, dict):
-            raise ValueError("config.json holds no object")
-        return config
+            body = read_bounded(response, _CONFIG_LIMIT)
+        return _config_in(repo, body)
 
 
 @contextlib.contextmanager
@@ -199,7 +201,7 @@ def _said_by_the_hub(error: Any, what: str) -> TernError:
         errors.RevisionNotFoundError,
         errors.EntryNotFoundError,
     )
-    if isinstance(error, missing):
+    if isinstance(error, missing) or status == 404:
         return NotOnHub(what=what)
     if status in (401, 403):
         return TokenRefused()
@@ -232,6 +234,19 @@ def _found(model: "ModelInfo") -> FoundModel:
 def _licence(model: "ModelInfo") -> str:
     tags = [tag for tag in model.tags or () if str(tag).startswith("license:")]
     return str(tags[0]).removeprefix("license:")[:60] if tags else ""
+
+
+def _config_in(repo: str, body: bytes | None) -> dict[str, Any]:
+    if body is None:
+        raise DamagedRepository(repo=repo, reason="its config.json is too large for one")
+    try:
+        config = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        reason = "its config.json is not readable JSON"
+        raise DamagedRepository(repo=repo, reason=reason) from error
+    if not isinstance(config, dict):
+        raise DamagedRepository(repo=repo, reason="its config.json holds no JSON object")
+    return config
 
 
 def _files(repo: str, info: "ModelInfo") -> tuple[RemoteFile, ...]:

@@ -66,10 +66,12 @@ class Line:
         try:
             with session, session.get(address, headers=headers, stream=True) as answer:
                 self._answer = answer
+                if not answer.ok:
+                    _ = answer.content  # read here: two threads must not read from one answer
                 self._put(answer)
                 # read1 returns what has come; read would keep it back until a piece is full, and
                 # lose it where the line breaks.
-                while not self._left.is_set() and (piece := answer.raw.read1(_READ)):
+                while answer.ok and not self._left.is_set() and (piece := answer.raw.read1(_READ)):
                     self._put(piece)
                 self._put(b"")
         except Exception as error:

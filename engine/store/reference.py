@@ -104,7 +104,7 @@ def stays_inside(name: str) -> bool:
     """Return whether a file of that name lies below the folder it is put in, on any system."""
     path = PurePosixPath(name)
     return (
-        bool(name)
+        name not in ("", ".")
         and name == str(path)
         and not path.is_absolute()
         and ".." not in path.parts

@@ -63,7 +63,7 @@ class _Adapter(HTTPAdapter):
     ) -> requests.Response:
         self._network.check()  # a kept connection opens no socket that the guard would see
         response = super().send(request, stream, timeout or self._timeout, **options)
-        if not stream or response.is_redirect:  # requests reads those whole
+        if not stream or response.is_redirect or not response.ok:  # those are read whole
             response.raw = _Bounded(response.raw)
         return response
 
@@ -87,18 +87,13 @@ class _Bounded:
             yield chunk
 
 
-def read_bounded(response: requests.Response, limit: int) -> bytes:
-    """Return the body of a streamed response.
-
-    Raises HubTrouble where it is larger than `limit` bytes.
-    """
+def read_bounded(response: requests.Response, limit: int) -> bytes | None:
+    """Return the body of a streamed response, or None where it is larger than `limit` bytes."""
     body = b""
     for chunk in response.iter_content(65_536):
         body += chunk
         if len(body) > limit:
-            response.close()
-            reason = f"the file is larger than {limit / 1e6:.0f} MB"
-            raise HubTrouble(what=urlsplit(response.url).path.rpartition("/")[2], reason=reason)
+            return None
     return body
 
 

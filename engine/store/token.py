@@ -22,9 +22,9 @@ def read_token() -> str | None:
 
 def save_token(token: str) -> None:
     """Keep the token in the system's keyring. Raises NoKeyring."""
-    import keyring
-
     try:
+        import keyring
+
         keyring.set_password(_SERVICE, _ACCOUNT, token.strip())
     except Exception as error:  # each system's keyring fails in its own way
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

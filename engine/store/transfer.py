@@ -22,6 +22,7 @@ from engine.store.hub import Hub, raise_for_status
 from engine.store.line import TICK_S, Line
 from engine.store.partial import Partial
 from engine.store.phase import OnProgress, Phase
+from engine.store.plan import Plan
 from engine.store.session import explained, is_unreachable, plain
 
 _OFTEN_TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -61,7 +62,7 @@ class Transfer:
     def __init__(
         self,
         hub: Hub,
-        address: str,
+        plan: Plan,
         file: RemoteFile,
         blob: Path,
         stop: threading.Event,
@@ -70,7 +71,8 @@ class Transfer:
         reached: threading.Event,
     ) -> None:
         self._hub = hub
-        self._address = address
+        self._repo = plan.repo
+        self._address = hub.address(plan.repo, plan.commit, file.path)
         self._file = file
         self._blob = blob
         self._stop = stop
@@ -163,7 +165,7 @@ class Transfer:
             raise _Broken(f"the server answered with HTTP {status}", wait)
         if status in _EXPIRED and answer.history:
             raise _Broken(f"the CDN answered with HTTP {status}")
-        raise_for_status(answer, self._file.path)
+        raise_for_status(answer, self._repo)
         raise _Broken(f"the server answered with HTTP {status}")
 
     def _back_off(self, failures: int) -> float:

@@ -113,8 +113,9 @@ class Repository:
         return sha
 
     def change(self, ref: str = "main", **changes: bytes) -> str:
-        """Commit the files of `ref` with some replaced; `__` in a keyword stands for a dot."""
-        files = {path: file.content for path, file in self.files(ref).items()}
+        """Commit the files of `ref`, or of main, with some replaced; `__` is a name's dot."""
+        before = self.files(ref) or self.files()
+        files = {path: file.content for path, file in before.items()}
         return self.commit(
             files | {name.replace("__", "."): content for name, content in changes.items()}, ref
         )

@@ -20,6 +20,7 @@ It answers absolute request lines too, so that it can be set as HTTP_PROXY.
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -73,9 +74,12 @@ class Request:
 
 
 class HubServer:
-    """The two servers and what they serve. A context manager."""
+    """The two servers and what they serve. A context manager.
 
-    def __init__(self) -> None:
+    certificate: a trustme.LeafCert makes them speak HTTPS.
+    """
+
+    def __init__(self, certificate: Any = None) -> None:
         self.repositories: dict[str, Repository] = {}
         self.faults: list[Fault] = []
         self.log: list[Request] = []
@@ -84,8 +88,12 @@ class HubServer:
         self._release = threading.Event()
         self._lock = threading.Lock()
         self._servers = [_start(self, "hub"), _start(self, "cdn")]
+        if certificate is not None:
+            for server in self._servers:
+                server.socket = _with_tls(server.socket, certificate)
         self.url, self.cdn_url = (
-            f"http://127.0.0.1:{server.server_address[1]}" for server in self._servers
+            f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}"
+            for server in self._servers
         )
 
     def __enter__(self) -> "HubServer":
@@ -123,7 +131,7 @@ class HubServer:
         """Serve the model in `folder`, or `files`, as the repository `name`; facts: its fields."""
         contents = files_in(folder) if files is None else files
         repository = Repository(name, **facts)
-        with suppress(ValueError, KeyError):
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
             config = json.loads(contents["config.json"])
             shown = ("architectures", "model_type", "quantization_config", "auto_map")
             repository.config = {key: config[key] for key in shown if key in config}
@@ -170,6 +178,13 @@ def _start(hub: HubServer, host: str) -> ThreadingHTTPServer:
     server = _Server(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server
+
+
+def _with_tls(listener: socket.socket, certificate: Any) -> ssl.SSLSocket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    # Not in accept(): a client that stays silent there would keep all others out.
+    return context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)
 
 
 class _Server(ThreadingHTTPServer):
