@@ -14,7 +14,7 @@ def main() -> int:
     if arguments[:1] == ["--engine-worker"]:  # a frozen program is its own engine process
         from engine.worker import main as work
 
-        return work() or 0
+        work()
     if _is_command(arguments):
         from engine.cli.main import main as command
 

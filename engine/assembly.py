@@ -7,18 +7,19 @@ no core (`engine/kernels/torch_kit.py`), know the same models; a `Kit` is what t
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from safetensors import SafetensorError
-from torch import Tensor
 
-from engine import packing
-from engine.messages import Precision
-from engine.model import LanguageModel
-from engine.quantize.layers import Rounded, quantised_parts
+from engine.language_model import LanguageModel
+from engine.packing import is_packed
 from engine.source import Source
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.quantize.layers import Rounded
 
 _log = logging.getLogger(__name__)
 
@@ -37,23 +38,13 @@ class NativeModel(LanguageModel, Protocol):
         """Its output head."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a model is quantised. `calibration` is all that the result depends on, as a text."""
-
-    precision: Precision
-    alpha: float
-    sequences: Callable[[], Sequence[list[int]]]
-    calibration: str
-
-
 class Kit(Protocol):
     """One way to store, multiply and assemble."""
 
     def layout(self) -> str:
         """Return the name of the packed layout on this CPU."""
 
-    def pack(self, weights: Rounded) -> Mapping[str, Tensor]:
+    def pack(self, weights: "Rounded") -> Mapping[str, "Tensor"]:
         """Return rounded weights as tensors that can be kept on disk."""
 
     def published(self, source: Source, on_progress: OnProgress) -> NativeModel:
@@ -64,23 +55,21 @@ class Kit(Protocol):
 
 
 def assemble(
-    source: Source, kit: Kit, recipe: Recipe, cache: Path, on_progress: OnProgress
+    source: Source,
+    kit: Kit,
+    folder: Path,
+    quantise: Callable[[], None],
+    on_progress: OnProgress,
 ) -> NativeModel:
-    """Return the decoder; packed weights are made first where they are missing or damaged."""
-    if recipe.precision is Precision.BF16:
-        return kit.published(source, on_progress)
-    folder = packing.packed_folder(cache, source, kit.layout(), recipe.calibration)
-    if packing.is_packed(folder):
+    """Return the decoder over packed weights in `folder`.
+
+    Where they are missing or damaged, quantise() makes them first.
+    """
+    if is_packed(folder):
         try:
             return kit.packed(source, folder, on_progress)
         except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
             _log.warning("packed weights in %s are damaged, packing again: %s", folder, error)
             shutil.rmtree(folder, ignore_errors=True)
-
-    def step(done: int, total: int) -> None:
-        on_progress(f"Quantising to {recipe.precision}", done, total)
-
-    sequences = recipe.sequences()
-    parts = quantised_parts(source, recipe.precision, sequences, recipe.alpha, step)
-    packing.pack(source, parts, kit.pack, folder)
+    quantise()
     return kit.packed(source, folder, on_progress)

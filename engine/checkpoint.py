@@ -1,62 +1,49 @@
-"""A model folder's .safetensors files as mapped tensors. Nothing else is ever opened as weights."""
+"""A model folder's .safetensors files as mapped arrays. Nothing else is ever opened as weights."""
 
 import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from engine.errors import DamagedFile
 from engine.model_files import weight_files
+from engine.tensor_file import Array, TensorFile
 
 
 class Checkpoint:
-    """The tensors of one model, read by name, each mapped to its file for as long as it lives."""
+    """The tensors of one model, read by name, each mapped where it lies in its file."""
 
     def __init__(self, folder: Path) -> None:
         """Open the files' headers. Raises NotAModel, PickleOnly or DamagedFile."""
         self.folder = folder
-        self._files: dict[str, Path] = {}
         self.files = weight_files(folder)
-        for file in self.files:
-            self._files.update(dict.fromkeys(_open(file).keys(), file))
+        self._opened = {file: _open(file) for file in self.files}
+        self._places = {
+            name: file for file, opened in self._opened.items() for name in opened.entries
+        }
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._files
-
-    def names(self) -> list[str]:
-        """Return the names of all tensors."""
-        return list(self._files)
-
-    def tensor(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        """Return the tensor `name`, mapped.
+    def tensor(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return the tensor `name`, read-only.
 
         Raises DamagedFile where it is missing, holds no floats or has another shape than
         config.json says.
         """
-        tensor = self.any_tensor(name)
-        if tuple(tensor.shape) != shape:
-            reason = f"{name} has the shape {tuple(tensor.shape)} where config.json says {shape}"
-            raise DamagedFile(file=self._files[name], reason=reason)
-        if not tensor.is_floating_point():
-            reason = f"{name} holds {tensor.dtype}, not floats"
-            raise DamagedFile(file=self._files[name], reason=reason)
-        return tensor
-
-    def any_tensor(self, name: str) -> torch.Tensor:
-        """Return the tensor `name` of whatever shape and type. Raises DamagedFile."""
-        file = self._files.get(name)
+        file = self._places.get(name)
         if file is None:
             raise DamagedFile(file=self.folder, reason=f"it has no weights named {name}")
-        # Opened anew each time: a handle that lived on would keep all the pages that were read
-        # mapped, and a quantised model would need the memory of the float one beside its own.
-        handle = _open(file)
-        try:
-            tensor: torch.Tensor = handle.get_tensor(name)
-        except (SafetensorError, OSError, RuntimeError) as error:
-            raise DamagedFile(file=file, reason=_plain(error)) from error
-        return tensor
+        entry = self._opened[file].entries[name]
+        if entry.shape != shape:
+            reason = f"{name} has the shape {entry.shape} where config.json says {shape}"
+            raise DamagedFile(file=file, reason=reason)
+        if not entry.is_float:
+            raise DamagedFile(file=file, reason=f"{name} holds {entry.type_name}, not floats")
+        return self._opened[file].array(name)
+
+    def release(self) -> None:
+        """Give back the memory of what was read; it is read again where it is needed."""
+        for opened in self._opened.values():
+            opened.release()
 
 
 def fingerprint(files: Iterable[Path]) -> str:
@@ -69,9 +56,9 @@ def fingerprint(files: Iterable[Path]) -> str:
     return "\n".join(facts)
 
 
-def _open(file: Path) -> safe_open:
+def _open(file: Path) -> TensorFile:
     try:
-        return safe_open(str(file), framework="pt", device="cpu")
+        return TensorFile(file)
     except (SafetensorError, OSError, ValueError) as error:
         raise DamagedFile(file=file, reason=_plain(error)) from error
 

@@ -25,7 +25,7 @@ from engine.messages import AnyEvent, Command, Crashed, Ready
 from engine.paths import Paths, make_folder
 
 _LOG_LIMIT = 1_000_000  # bytes; one older log is kept beside it
-_SIGKILL = 9  # not in `signal` on Windows
+SIGKILL = 9  # not in `signal` on Windows
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Outcome:
     @property
     def sentence(self) -> str:
         """What happened, for a person."""
-        if self.exit_code == -_SIGKILL:
+        if self.exit_code == -SIGKILL:
             return "The system ended the engine, most likely because memory ran out."
         if self.exit_code < 0:
             return f"The engine was ended by {_signal_name(-self.exit_code)}."
@@ -46,7 +46,7 @@ class Outcome:
     @property
     def way_out(self) -> str:
         """What helps."""
-        if self.exit_code == -_SIGKILL:
+        if self.exit_code == -SIGKILL:
             return "Choose a smaller model or a lower precision, then start the engine again."
         if self.exit_code == -signal.SIGILL:
             return "This CPU lacks an instruction that was used: choose the native kernel."

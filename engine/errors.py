@@ -42,6 +42,16 @@ class Stopped(Exception):
     """The person asked for it: neither a failure nor a bug."""
 
 
+class FailedApart(Exception):
+    """Another engine process failed at a part of the work, and gave the words for it."""
+
+    def __init__(self, kind: str, said: str, advice: str) -> None:
+        super().__init__(f"{said} {advice}")
+        self.kind = kind
+        self.said = said
+        self.advice = advice
+
+
 class ModelNotFound(TernError):
     sentence = "There is no model named {model} on this computer."
     way_out = (

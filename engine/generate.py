@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import torch
-
 from engine.errors import EmptyPrompt, PromptTooLong
+from engine.language_model import LanguageModel, Logits
 from engine.messages import FinishReason, Metrics, SamplingSettings
-from engine.model import LanguageModel
 from engine.sampling import Sampler
 from engine.telemetry import Stopwatch
 from engine.tokenizer import ChatTokenizer, Detokenizer, StopStrings
@@ -119,7 +117,7 @@ class _Answer:
 
     def tokens(
         self,
-        logits: torch.Tensor,
+        logits: Logits,
         sampler: Sampler,
         context: list[int],
         should_stop: Callable[[], bool],

@@ -4,10 +4,11 @@ Everything is read from /proc and /sys below a `root`, so recorded layouts can b
 systems get what psutil knows. Nothing here imports torch.
 """
 
+import contextlib
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
@@ -164,6 +165,23 @@ def child_environment(cpu: Cpu, base: Mapping[str, str]) -> dict[str, str]:
         preloaded = [str(openmp), base.get("LD_PRELOAD", "")]
         environment["LD_PRELOAD"] = ":".join(filter(None, preloaded))
     return environment
+
+
+@contextlib.contextmanager
+def unbound(cpu: Cpu) -> Iterator[None]:
+    """Let this thread run on all cores of `cpu` meanwhile: a process started then inherits that.
+
+    OpenMP binds the thread that first uses it to one core.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, before | set(cpu.cores))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def isa_limits() -> dict[str, str]:

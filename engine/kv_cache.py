@@ -1,4 +1,4 @@
-"""Keys and values of the tokens read so far, preallocated, with the token ids they belong to.
+"""torch's keys and values of the tokens read so far, preallocated, with the ids they belong to.
 
 Knowing the ids lets the next turn keep the prefix that it shares with the last one.
 """
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from engine.language_model import common_prefix
 from engine.model_config import ModelConfig
 
 
@@ -35,9 +36,3 @@ class KVCache:
         shared = common_prefix(self.tokens, ids[:-1])
         del self.tokens[shared:]
         return shared
-
-
-def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
-    """Return the length of the longest common prefix."""
-    pairs = zip(first, second, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))

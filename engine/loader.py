@@ -1,22 +1,24 @@
 """A model folder -> a model ready to generate, in one precision, by one set of kernels."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
-from engine.assembly import Kit, NativeModel, OnProgress, Recipe, assemble
+from engine.assembly import Kit, NativeModel, OnProgress, assemble
+from engine.calibration import calibration_ids, calibration_text
 from engine.checkpoint import Checkpoint
-from engine.errors import BadSetting, FileUnreadable, OnlyForIpex, TextTooShort
+from engine.errors import BadSetting, OnlyForIpex
 from engine.fit import check_memory
 from engine.hardware import Cpu
 from engine.kernels.base import Choice, Model, core_built, ipex_installed, native_choice, pick
-from engine.kernels.torch_kit import TorchKit
+from engine.language_model import LanguageModel
 from engine.messages import Kernel, KernelChoice, Precision, Proof, Quantisation
-from engine.model import LanguageModel
 from engine.model_config import ModelConfig, read_config, read_json
-from engine.paths import Paths, assets_folder
+from engine.packing import packed_folder
+from engine.paths import Paths
 from engine.proof import prove
-from engine.quantize.calibration import calibration_sequences
 from engine.source import Source
 from engine.tokenizer import ChatTokenizer
 
@@ -52,11 +54,18 @@ class LoadedModel:
     generation_defaults: Mapping[str, object]
 
 
-def load(request: LoadRequest, on_progress: OnProgress) -> LoadedModel:
+Quantise: TypeAlias = Callable[[LoadRequest, OnProgress], None]
+
+
+def load(
+    request: LoadRequest, on_progress: OnProgress, quantise: Quantise | None = None
+) -> LoadedModel:
     """Load a model.
 
     on_progress(stage, done, total) is called between steps; what it raises ends the loading.
-    Raises the errors of `engine.errors` that concern models, kernels, files and memory.
+    quantise makes packed weights where there are none; without one, `quantise_here` does.
+    Raises what these raise, and the errors of `engine.errors` that concern models, kernels, files
+    and memory.
     """
     config = read_config(request.folder)
     _check(request.quantisation)
@@ -78,7 +87,8 @@ def load(request: LoadRequest, on_progress: OnProgress) -> LoadedModel:
         model, isa, proof = _on_ipex(request, config, tokenizer, context, on_progress)
     else:
         _refuse_options_of_ipex(request, choice)
-        native, isa = _native(request, choice, config, tokenizer, context, on_progress)
+        settled = replace(request, kernel=choice.kernel.value)
+        native, isa = _native(settled, config, context, quantise or quantise_here, on_progress)
         model, proof = native, prove(native, request.precision, choice.kernel)
     return LoadedModel(
         model=model,
@@ -143,7 +153,6 @@ def _on_ipex(
     on_progress("Starting IPEX", 0, 1)
     from engine.kernels.ipex import loading  # takes seconds
 
-    text = calibration_text(request.quantisation)
     ipex_request = loading.IpexRequest(
         folder=request.folder,
         config=config,
@@ -151,60 +160,66 @@ def _on_ipex(
         quantisation=request.quantisation,
         context_length=context,
         cache=request.paths.packed,
-        sequences=lambda: _sequences(request.quantisation, text, tokenizer, config),
-        calibration_text=text,
+        sequences=lambda: calibration_ids(request.quantisation, tokenizer, config),
+        calibration_text=calibration_text(request.quantisation),
     )
     model, isa = loading.load(ipex_request, on_progress)
     return model, isa.name, model.facts.proof
 
 
-def calibration_text(options: Quantisation) -> str:
-    """Return the text to calibrate on. Raises FileUnreadable."""
-    path = Path(options.calibration or assets_folder() / "calibration.txt")
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise FileUnreadable(file=path, reason=error) from error
-
-
-def _sequences(
-    options: Quantisation, text: str, tokenizer: ChatTokenizer, config: ModelConfig
-) -> Sequence[list[int]]:
-    if options.samples == 0:
-        return []
-    length = min(options.length, config.max_context)
-    sequences = calibration_sequences(tokenizer.encode(text), length, options.samples)
-    if not sequences:
-        raise TextTooShort(tokens=len(tokenizer.encode(text)))
-    return sequences
-
-
 def _native(
     request: LoadRequest,
-    choice: Choice,
     config: ModelConfig,
-    tokenizer: ChatTokenizer,
     context: int,
+    quantise: Quantise,
     on_progress: OnProgress,
 ) -> tuple[NativeModel, str]:
     """Return the model and the instruction sets that it computes with."""
+    source = Source(Checkpoint(request.folder), config)
+    kit, isa = _kit(request, context)
+    if request.precision is Precision.BF16:
+        return kit.published(source, on_progress), isa
+    folder = _packed_folder(request, source, kit)
+    work = functools.partial(quantise, request, on_progress)
+    return assemble(source, kit, folder, work, on_progress), isa
+
+
+def quantise_here(request: LoadRequest, on_progress: OnProgress) -> None:
+    """Make the packed weights of `request`, whose kernel is "native" or "torch", in this process.
+
+    Raises the errors of `engine.errors` that concern models, files and disks.
+    """
+    import torch
+
+    from engine.quantize.layers import quantised_parts
+    from engine.quantize.packing import pack
+
+    config, options = read_config(request.folder), request.quantisation
+    source = Source(Checkpoint(request.folder), config)
+    kit, _ = _kit(request, context=1)
+    sequences = calibration_ids(options, ChatTokenizer.load(request.folder), config)
+
+    def step(done: int, total: int) -> None:
+        on_progress(f"Quantising to {request.precision}", done, total)
+
+    with torch.inference_mode():
+        parts = quantised_parts(source, request.precision, sequences, options.alpha or 0.0, step)
+        pack(source, parts, kit.pack, _packed_folder(request, source, kit))
+
+
+def _packed_folder(request: LoadRequest, source: Source, kit: Kit) -> Path:
     options = request.quantisation
     text = calibration_text(options)
-    recipe = Recipe(
-        precision=request.precision,
-        alpha=options.alpha or 0.0,
-        sequences=lambda: _sequences(options, text, tokenizer, config),
-        calibration=f"{options.alpha}\n{options.samples}\n{options.length}\n{text}",
-    )
-    source = Source(Checkpoint(request.folder), config)
-    kit, isa = _kit(choice.kernel, request, context)
-    return assemble(source, kit, recipe, request.paths.packed, on_progress), isa
+    calibration = f"{options.alpha}\n{options.samples}\n{options.length}\n{text}"
+    return packed_folder(request.paths.packed, source, kit.layout(), calibration)
 
 
-def _kit(kernel: Kernel, request: LoadRequest, context: int) -> tuple[Kit, str]:
-    if kernel is Kernel.TORCH:
-        kit = TorchKit(request.precision, request.cpu, context)
-        return kit, request.cpu.isa.name
+def _kit(request: LoadRequest, context: int) -> tuple[Kit, str]:
+    """Return the kit, and the instruction sets that it computes with."""
+    if request.kernel == "torch":
+        from engine.kernels.torch_kit import TorchKit
+
+        return TorchKit(request.precision, request.cpu, context), request.cpu.isa.name
     from engine.kernels.native.kit import CoreKit, computes_with
 
     return CoreKit(request.precision, request.cpu, context), computes_with()

@@ -100,6 +100,19 @@ class Load(Command, frozen=True):
     quantisation: Quantisation = Quantisation()
 
 
+class Quantise(Command, frozen=True):
+    """Make the packed weights of the model in `folder`, and load nothing.
+
+    The engine process sends it to a second one. kernel: whose layout, "native" or "torch".
+    """
+
+    request_id: int
+    folder: str
+    precision: Precision
+    kernel: KernelChoice
+    quantisation: Quantisation = Quantisation()
+
+
 class Generate(Command, frozen=True):
     """Answer `messages`, or continue `prompt` as it is where `messages` is empty.
 
@@ -123,7 +136,7 @@ class Score(Command, frozen=True):
 
 
 class Stop(Command, frozen=True):
-    """Stop request `request_id` (loading, generating or scoring) at its next step."""
+    """Stop request `request_id` (loading, quantising, generating, scoring) at its next step."""
 
     request_id: int
 
@@ -132,7 +145,7 @@ class Shutdown(Command, frozen=True):
     """End the engine process once the current request has stopped."""
 
 
-AnyCommand: TypeAlias = Load | Generate | Score | Stop | Shutdown
+AnyCommand: TypeAlias = Load | Quantise | Generate | Score | Stop | Shutdown
 
 
 # -- events --------------------------------------------------------------------------------------
@@ -217,6 +230,12 @@ class Loaded(Event, frozen=True):
     proof: Proof
 
 
+class Quantised(Event, frozen=True):
+    """The packed weights are on disk, whole."""
+
+    request_id: int
+
+
 class Prefilled(Event, frozen=True):
     """The prompt has been read; the first token is next."""
 
@@ -289,7 +308,17 @@ class Crashed(Event, frozen=True):
 
 
 AnyEvent: TypeAlias = (
-    Ready | Progress | Loaded | Prefilled | Chunk | Memory | Done | Scored | Failed | Crashed
+    Ready
+    | Progress
+    | Loaded
+    | Quantised
+    | Prefilled
+    | Chunk
+    | Memory
+    | Done
+    | Scored
+    | Failed
+    | Crashed
 )
 
 _Message = TypeVar("_Message")

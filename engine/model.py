@@ -1,11 +1,10 @@
-"""The decoder: token ids -> logits, for the Llama line of architectures.
+"""The decoder on torch: token ids -> logits, for the Llama line of architectures.
 
 It knows attention, norms and rope; how a linear is stored and multiplied is the linear's own
 affair (`engine.kernels`). The order of operations and of roundings follows transformers' own
 modelling code, so that bf16 gives the same tokens.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,9 +15,9 @@ from torch.nn import functional
 
 from engine.errors import UnknownToken
 from engine.kv_cache import KVCache
-from engine.model_config import Llama3Scaling, ModelConfig
-
-_LOGITS_BLOCK = 64  # rows of logits computed at a time when scoring: bounds memory
+from engine.language_model import LOGITS_BLOCK, Logits
+from engine.model_config import ModelConfig
+from engine.rope import rope_tables
 
 
 class Linear(Protocol):
@@ -36,36 +35,6 @@ class Linear(Protocol):
         """Return y."""
 
 
-class LanguageModel(Protocol):
-    """What generation needs of a model, whoever's kernels run it."""
-
-    context_length: int
-
-    @property
-    def used(self) -> int:
-        """How many tokens the cache holds."""
-
-    @property
-    def weight_bytes(self) -> int:
-        """Bytes of weights that are read for one token."""
-
-    @property
-    def kv_bytes_per_token(self) -> int:
-        """Bytes that one token adds to the cache."""
-
-    def keep_prefix(self, ids: Sequence[int]) -> int:
-        """Roll the cache back to the longest prefix shared with `ids`; return its length."""
-
-    def extend(self, ids: Sequence[int]) -> Tensor:
-        """Append `ids` to the context; return the last one's logits, float32 [vocab]."""
-
-    def all_logits(self, ids: Sequence[int]) -> Iterator[Tensor]:
-        """Yield the logits of `ids` as a fresh context, in blocks, float32 [block, vocab].
-
-        The cache is empty afterwards.
-        """
-
-
 @dataclass
 class DecoderLayer:
     """One layer: the weights of its norms, and its linears by their checkpoint names."""
@@ -74,24 +43,13 @@ class DecoderLayer:
     linears: Mapping[str, Linear]
 
 
-def rope_tables(config: ModelConfig, context_length: int) -> tuple[Tensor, Tensor]:
-    """Return cos and sin of each position's angles, float32 [context_length, head_dim]."""
-    exponents = torch.arange(0, config.head_dim, 2, dtype=torch.int64).float()
-    frequencies = 1.0 / (config.rope_theta ** (exponents / config.head_dim))
-    if config.llama3_scaling:
-        frequencies = _llama3_frequencies(frequencies, config.llama3_scaling)
-    frequencies = frequencies / config.rope_factor
-    angles = torch.outer(torch.arange(context_length).float(), frequencies)
-    angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos(), angles.sin()
-
-
 class Rope:
-    """Rotary position embedding (Su et al. 2021), tables for `context_length` positions."""
+    """Rotary position embedding, tables for `context_length` positions."""
 
     def __init__(self, config: ModelConfig, context_length: int, dtype: torch.dtype) -> None:
-        cos, sin = rope_tables(config, context_length)
-        self._cos, self._sin = cos.to(dtype), sin.to(dtype)
+        cos, sin = (torch.from_numpy(table) for table in rope_tables(config, context_length))
+        self._cos = torch.cat((cos, cos), dim=-1).to(dtype)
+        self._sin = torch.cat((sin, sin), dim=-1).to(dtype)
 
     def __call__(self, x: Tensor, start: int) -> Tensor:
         """Rotate x [heads, tokens, head_dim], whose first token stands at position `start`."""
@@ -100,17 +58,6 @@ class Rope:
         turned = torch.cat((-x[..., half:], x[..., :half]), dim=-1)
         rotated: Tensor = x * self._cos[window] + turned * self._sin[window]
         return rotated
-
-
-def _llama3_frequencies(frequencies: Tensor, scaling: Llama3Scaling) -> Tensor:
-    """Slow rotations are slowed by `factor`, fast ones kept, those between blended (Llama 3.1)."""
-    wavelengths = 2 * math.pi / frequencies
-    blend = (scaling.original_context / wavelengths - scaling.low_freq_factor) / (
-        scaling.high_freq_factor - scaling.low_freq_factor
-    )
-    blend = blend.clamp(0, 1)
-    blended: Tensor = (1 - blend) * frequencies / scaling.factor + blend * frequencies
-    return blended
 
 
 def embed(ids: Sequence[int], table: Tensor) -> Tensor:
@@ -153,7 +100,7 @@ def attend(q: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 
 
 class Decoder:
-    """A model with its cache: the native kernels' `LanguageModel`.
+    """A model with its cache on torch's operators: a `LanguageModel`.
 
     Activations flow in `dtype`; attention and the cache are bf16 whatever the precision.
     """
@@ -200,7 +147,8 @@ class Decoder:
         """Roll the cache back to the longest prefix shared with `ids`; return its length."""
         return self._cache.keep_prefix(ids)
 
-    def extend(self, ids: Sequence[int]) -> Tensor:
+    @torch.inference_mode()
+    def extend(self, ids: Sequence[int]) -> Logits:
         """Append `ids` to the context; return the last one's logits, float32 [vocab].
 
         Raises UnknownToken where an id is none of the model's.
@@ -209,10 +157,11 @@ class Decoder:
         self._cache.tokens.extend(ids)
         return self._logits(hidden[-1:])[0]
 
-    def all_logits(self, ids: Sequence[int]) -> Iterator[Tensor]:
+    @torch.inference_mode()
+    def all_logits(self, ids: Sequence[int]) -> Iterator[Logits]:
         """Yield the logits of `ids` as a fresh context, in blocks, float32 [block, vocab]."""
         self._cache.tokens.clear()
-        for block in self._hidden(ids).split(_LOGITS_BLOCK):
+        for block in self._hidden(ids).split(LOGITS_BLOCK):
             yield self._logits(block)
 
     def _hidden(self, ids: Sequence[int]) -> Tensor:
@@ -222,8 +171,10 @@ class Decoder:
             hidden = self.run_layer(layer, number, hidden, start)
         return hidden
 
-    def _logits(self, hidden: Tensor) -> Tensor:
-        return self.head(rms_norm(hidden, self._final_norm, self.config.norm_eps)).float()
+    def _logits(self, hidden: Tensor) -> Logits:
+        normed = rms_norm(hidden, self._final_norm, self.config.norm_eps)
+        logits: Logits = self.head(normed).float().numpy()
+        return logits
 
     def run_layer(self, layer: DecoderLayer, number: int, hidden: Tensor, start: int) -> Tensor:
         """Return hidden [tokens, hidden_size] after `layer`, whose cache slot is `number`."""

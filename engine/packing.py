@@ -1,28 +1,26 @@
-"""Packed weights on disk, written once for a set of kernels and read back mapped.
+"""Packed weights on disk: where they lie, and how they are read back mapped.
 
 A packed model is a folder of one .safetensors file a layer, one for the head, and a manifest
-that says what it was made from. It exists only when it is whole. Peak memory is one layer in float
-and its packed form.
+that says what it was made from. It exists only when it is whole. `engine.quantize.packing` makes
+one.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
-import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+import numpy as np
 
 from engine.checkpoint import fingerprint
-from engine.quantize.layers import QuantisedHead, QuantisedLayer, Rounded
 from engine.source import Source
 from engine.store.hub_cache import identity
-from engine.store.packed import NATIVE_FORMAT, has_manifest, write_manifest
-from engine.whole_folder import cache_folder, whole_folder
+from engine.store.packed import NATIVE_FORMAT, has_manifest
+from engine.tensor_file import Array, TensorFile
+from engine.whole_folder import cache_folder
 
-_ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
-PackWeights = Callable[[Rounded], Mapping[str, Tensor]]
+T = TypeVar("T")
 
 
 def packed_folder(root: Path, source: Source, layout: str, calibration: str) -> Path:
@@ -41,21 +39,25 @@ def is_packed(folder: Path) -> bool:
     return has_manifest(folder)
 
 
-def read_packed(file: Path) -> dict[str, Tensor]:
-    """Return the tensors of one packed file, mapped. Raises SafetensorError or OSError."""
-    handle = safe_open(str(file), framework="pt", device="cpu")
-    tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-    # Odd shapes can leave a tensor where torch's kernels, which load by aligned vectors, crash.
-    return {n: t if t.data_ptr() % _ALIGNMENT == 0 else t.clone() for n, t in tensors.items()}
+def read_packed(path: Path) -> dict[str, Array]:
+    """Return the tensors of one packed file. Raises SafetensorError, OSError or ValueError."""
+    file = TensorFile(path)
+    arrays = {name: file.array(name) for name in file.entries}
+    return {name: _aligned(array) for name, array in arrays.items()}
 
 
-def _write_packed(tensors: dict[str, Tensor], file: Path) -> None:
-    """Write a packed file whose data begin at a multiple of 64 bytes: that of the map's pages."""
-    save_file(tensors, file, metadata={"padding": ""})
-    with file.open("rb") as written:
-        begin = 8 + int.from_bytes(written.read(8), "little")
-    if begin % _ALIGNMENT:
-        save_file(tensors, file, metadata={"padding": " " * (-begin % _ALIGNMENT)})
+def _aligned(array: Array) -> Array:
+    """Return `array`, or a copy at a multiple of 64 bytes.
+
+    Odd shapes can leave it where torch's kernels, which load by aligned vectors, crash.
+    """
+    if array.ctypes.data % ALIGNMENT == 0:
+        return array
+    room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 def layer_file(folder: Path, number: int) -> Path:
@@ -68,46 +70,7 @@ def head_file(folder: Path) -> Path:
     return folder / "head.safetensors"
 
 
-def pack(
-    source: Source,
-    parts: Iterable[QuantisedLayer | QuantisedHead],
-    pack_weights: PackWeights,
-    folder: Path,
-) -> None:
-    """Write the quantised `parts` of `source` into `folder`, as `pack_weights` lays them out.
-
-    What `parts` raises leaves nothing behind. Raises UnwritableFolder where the disk is full or
-    refuses.
-    """
-    with whole_folder(folder) as partial:
-        for number, part in enumerate(parts):
-            if isinstance(part, QuantisedHead):
-                packed = _named("head", pack_weights(part.weight))
-                _write_packed({"norm": part.norm} | packed, head_file(partial))
-            else:
-                _write_packed(_layer_tensors(part, pack_weights), layer_file(partial, number))
-        write_manifest(partial, source.checkpoint.folder, NATIVE_FORMAT)
-
-
-def _layer_tensors(layer: QuantisedLayer, pack_weights: PackWeights) -> dict[str, Tensor]:
-    tensors = _named("norms", layer.norms)
-    for name, (weights, bias) in layer.linears.items():
-        tensors |= _named(name, pack_weights(weights))
-        if bias is not None:
-            tensors[f"{name}.bias"] = bias
-    return tensors
-
-
-def _named(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{start}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def copies(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    """Return copies in `dtype`: a small tensor left mapped would keep its whole file mapped."""
-    return {name: tensor.to(dtype, copy=True) for name, tensor in tensors.items()}
-
-
-def under(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `start` and a dot, without them."""
+def under(start: str, values: Mapping[str, T]) -> dict[str, T]:
+    """Return the values whose names begin with `start` and a dot, without them."""
     start = f"{start}."
-    return {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}
+    return {k.removeprefix(start): value for k, value in values.items() if k.startswith(start)}

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch.nn import functional
+import numpy as np
+import numpy.typing as npt
 
 from engine.errors import TextTooShort
-from engine.model import LanguageModel
+from engine.language_model import LanguageModel, Logits
 
 DEFAULT_WINDOW = 512
 
@@ -53,10 +53,17 @@ def perplexity(
 
 def _nats(model: LanguageModel, ids: Sequence[int]) -> float:
     """Return the summed negative log-likelihood of ids[1:], in nats."""
-    targets = torch.tensor(ids[1:])
+    targets = np.array(ids[1:])
     total, start = 0.0, 0
     for logits in model.all_logits(ids):
         expected = targets[start : start + len(logits)]
-        total += float(functional.cross_entropy(logits[: len(expected)], expected, reduction="sum"))
+        total += _cross_entropy(logits[: len(expected)], expected)
         start += len(logits)
     return total
+
+
+def _cross_entropy(logits: Logits, targets: npt.NDArray[np.intp]) -> float:
+    """Return the summed negative log of the probability of `targets`; logits: [tokens, vocab]."""
+    logits = logits - logits.max(axis=-1, keepdims=True)
+    normalisers = np.log(np.exp(logits).sum(axis=-1, dtype=np.float64))
+    return float((normalisers - logits[np.arange(len(targets)), targets]).sum())

@@ -4,19 +4,25 @@ The order of the steps is transformers' own: repetition penalty, temperature, to
 """
 
 import math
+import random
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 from engine.errors import BadSetting
+from engine.language_model import Logits
 from engine.messages import SamplingSettings
+
+Ids: TypeAlias = npt.NDArray[np.intp]
 
 _SEED_LIMIT = 2**63
 _COLDEST = 1e-6
 _FEW = 1024
+_GROUP = 16  # logits of which the greatest stands for all, where the best are sought
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Sampler:
     top_p: float
     min_p: float
     repetition_penalty: float
-    generator: torch.Generator
+    generator: random.Random
 
     @classmethod
     def settle(cls, asked: SamplingSettings, own: Mapping[str, object]) -> "Sampler":
@@ -50,10 +56,10 @@ class Sampler:
         _check("repetition penalty", penalty, 0 < penalty <= 100, "above 0 and at most 100")
         seed = secrets.randbelow(_SEED_LIMIT) if asked.seed is None else asked.seed
         _check("seed", seed, 0 <= seed < _SEED_LIMIT, "from 0 to 2^63 - 1")
-        generator = torch.Generator().manual_seed(seed)
-        return cls(temperature, int(top_k), top_p, min_p, penalty, generator)
+        # Python promises the same numbers for a seed in every version; numpy does not.
+        return cls(temperature, int(top_k), top_p, min_p, penalty, random.Random(seed))
 
-    def draw(self, logits: Tensor, context: Sequence[int]) -> int:
+    def draw(self, logits: Logits, context: Sequence[int]) -> int:
         """Return the next token's id.
 
         logits: float32 [vocab]; context: the ids so far, which the repetition penalty looks at.
@@ -63,52 +69,66 @@ class Sampler:
         if self.temperature == 0:
             return int(logits.argmax())
         # The best at 0: a temperature near 0 then sends the others to -inf and nothing to NaN.
-        logits = (logits - logits.max()) / max(self.temperature, _COLDEST)
-        values, ids = _candidates(logits, self.top_k, self.top_p, self.min_p)
-        # The inverse of the distribution function, in float64; torch.multinomial draws a number for
-        # every token of the vocabulary, which takes 30 times as long.
-        summed = values.double().softmax(-1).cumsum(-1)
-        point = torch.rand(1, dtype=torch.float64, generator=self.generator) * summed[-1]
-        place = int(torch.searchsorted(summed, point, right=True))
-        return int(ids[min(place, len(ids) - 1)])
+        logits = (logits - logits.max()) / np.float32(max(self.temperature, _COLDEST))
+        ids = self._candidates(logits)
+        return int(ids[_place(logits[ids], self.generator.random())])
+
+    def _candidates(self, logits: Logits) -> Ids:
+        """Return the ids that top-k, then top-p, then min-p leave. The best logit is 0."""
+        all_ids = np.arange(len(logits))
+        ids = _best(logits, self.top_k) if 0 < self.top_k < len(logits) else all_ids
+        if self.top_p < 1:
+            ids = ids[_likeliest(logits[ids], self.top_p)]
+        if self.min_p > 0:
+            # p >= min_p * max(p), in logarithms.
+            ids = ids[~(logits[ids] < math.log(self.min_p))]
+        return ids
 
 
-def _penalise(logits: Tensor, context: Sequence[int], penalty: float) -> Tensor:
+def _penalise(logits: Logits, context: Sequence[int], penalty: float) -> Logits:
     """Make each token that occurred less likely (Keskar et al. 2019, CTRL, section 4.1)."""
-    seen = torch.tensor(sorted(set(context)))
+    seen = np.array(context)
     scores = logits[seen]
-    changed = torch.where(scores < 0, scores * penalty, scores / penalty)
-    return logits.scatter(0, seen, changed)
+    changed = logits.copy()
+    changed[seen] = np.where(scores < 0, scores * penalty, scores / penalty)
+    return changed
 
 
-def _candidates(logits: Tensor, top_k: int, top_p: float, min_p: float) -> tuple[Tensor, Tensor]:
-    """Return logits and ids of the tokens that top-k, then top-p, then min-p leave."""
-    if 0 < top_k < len(logits):
-        logits, ids = logits.topk(top_k)
-    else:
-        ids = torch.arange(len(logits))
-    if top_p < 1:
-        values, order = _likeliest(logits, top_p)
-        shares = (values - logits.logsumexp(-1)).exp()
-        # A token stays while those before it have not yet filled top_p; so the first always does.
-        count = int((shares.cumsum(-1) - shares < top_p).sum())
-        logits, ids = values[:count], ids[order[:count]]
-    if min_p > 0:
-        # p >= min_p * max(p), in logarithms.
-        kept = logits >= logits.max() + math.log(min_p)
-        logits, ids = logits[kept], ids[kept]
-    return logits, ids
+def _best(logits: Logits, count: int) -> Ids:
+    """Return the places of the `count` greatest logits, or of all, best first.
 
-
-def _likeliest(logits: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Return logits and ids, best first, of enough tokens to fill `share` of the probability.
-
-    Sorting a vocabulary of 128,000 takes as long as a layer; the best 1024 nearly always do.
+    Sorting a vocabulary of 128,000 takes as long as a layer. The count-th greatest of the maxima of
+    disjoint groups is a bound that at least `count` logits reach, and few others do.
     """
-    few = logits.topk(min(_FEW, len(logits)))
-    if float((few.values.logsumexp(-1) - logits.logsumexp(-1)).exp()) > share:
-        return few.values, few.indices
-    return logits.sort(descending=True)
+    groups = len(logits) // _GROUP
+    near = np.arange(len(logits))
+    if groups > count:
+        maxima = logits[: groups * _GROUP].reshape(_GROUP, groups).max(0)
+        bound = np.partition(maxima, groups - count)[groups - count]
+        near = np.flatnonzero(~(logits < bound))  # so that NaN, of a broken model, stays
+    order = np.argsort(-logits[near], kind="stable")
+    return near[order[:count]]
+
+
+def _likeliest(logits: Logits, share: float) -> Ids:
+    """Return the places, best first, of the fewest tokens that fill `share` of the probability."""
+    total = float(np.exp(logits).sum(dtype=np.float64))
+    for count in (_FEW, len(logits)):  # the first few nearly always do
+        best = _best(logits, count)
+        shares = np.exp(logits[best], dtype=np.float64) / total
+        # A token stays while those before it have not yet filled the share; so the first does.
+        before = shares.cumsum() - shares
+        if before[-1] + shares[-1] > share:
+            break
+    return best[before < share]
+
+
+def _place(logits: Logits, point: float) -> int:
+    """Return the place at `point`, from 0 to 1, of the distribution that `logits` make."""
+    # The inverse of the distribution function, in float64.
+    summed = np.exp(logits).astype(np.float64).cumsum()
+    place = int(np.searchsorted(summed, point * summed[-1], side="right"))
+    return min(place, len(logits) - 1)
 
 
 def _pick(asked: float | None, own: object, default: float) -> float:

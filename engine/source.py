@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from engine.checkpoint import Checkpoint
 from engine.model_config import ModelConfig
+from engine.tensor_file import Array
 
 
 @dataclass(frozen=True)
@@ -15,8 +14,8 @@ class Source:
     checkpoint: Checkpoint
     config: ModelConfig
 
-    def linear(self, layer: int, name: str) -> tuple[Tensor, Tensor | None]:
-        """Return weight and bias of a linear."""
+    def linear(self, layer: int, name: str) -> tuple[Array, Array | None]:
+        """Return weight and bias of a linear, read-only as all that is mapped."""
         prefix = f"model.layers.{layer}.{name}"
         shape = self.config.linear_shapes()[name]
         weight = self.checkpoint.tensor(f"{prefix}.weight", shape)
@@ -24,7 +23,7 @@ class Source:
             return weight, None
         return weight, self.checkpoint.tensor(f"{prefix}.bias", shape[:1])
 
-    def norms(self, layer: int) -> dict[str, Tensor]:
+    def norms(self, layer: int) -> dict[str, Array]:
         """Return the weights of a layer's norms by name."""
         hidden, head = (self.config.hidden_size,), (self.config.head_dim,)
         shapes = {"input_layernorm": hidden, "post_attention_layernorm": hidden}
@@ -36,16 +35,16 @@ class Source:
             for name, shape in shapes.items()
         }
 
-    def embedding(self) -> Tensor:
+    def embedding(self) -> Array:
         """Return the table of token embeddings [vocab, hidden_size]."""
         shape = (self.config.vocab_size, self.config.hidden_size)
         return self.checkpoint.tensor("model.embed_tokens.weight", shape)
 
-    def final_norm(self) -> Tensor:
+    def final_norm(self) -> Array:
         """Return the weight of the last norm [hidden_size]."""
         return self.checkpoint.tensor("model.norm.weight", (self.config.hidden_size,))
 
-    def head(self) -> Tensor:
+    def head(self) -> Array:
         """Return the weight of the output head [vocab, hidden_size]."""
         if self.config.tied_head:
             return self.embedding()

@@ -1,19 +1,15 @@
-"""Text to token ids and back: the model's own tokenizer and chat template.
+"""Text to token ids and back: the model's own tokenizer and chat template."""
 
-The template is Jinja from a stranger; transformers renders it in a sandbox that has no access to
-anything but the messages.
-"""
-
-import sys
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from engine.errors import BadChatTemplate, DamagedFile, NoChatTemplate, NotAModel
+from engine.chat_template import ChatTemplate
+from engine.errors import NoChatTemplate
 from engine.messages import ChatMessage
 from engine.model_config import read_json
-from engine.model_files import has_tokenizer
 from engine.store.hub_cache import title_of
+from engine.tokenizer_files import TokenizerFiles, read_tokenizer
 
 _UNFINISHED = "\ufffd"  # what a decoder shows for bytes that are no whole character yet
 
@@ -21,32 +17,21 @@ _UNFINISHED = "\ufffd"  # what a decoder shows for bytes that are no whole chara
 class ChatTokenizer:
     """A model's tokenizer, its chat template and the ids that end a turn."""
 
-    def __init__(self, tokenizer: Any, end_ids: frozenset[int], name: str) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, files: TokenizerFiles, end_ids: frozenset[int], name: str) -> None:
+        self._files = files
+        self._backend = files.backend
         self.end_ids = end_ids
         self._name = name
 
     @classmethod
     def load(cls, folder: Path) -> "ChatTokenizer":
         """Return the tokenizer in `folder`. Raises NotAModel or DamagedFile."""
-        from transformers import AutoTokenizer
-
-        if not has_tokenizer(folder):
-            raise NotAModel(folder=folder, reason="it holds no tokenizer")
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(
-                str(folder), trust_remote_code=False, local_files_only=True
-            )
-        except Exception as error:  # the library raises all kinds for a damaged file
-            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise DamagedFile(file=folder / "tokenizer.json", reason=reason) from error
-        # Only a warning of the library's hangs on it; the context is checked where it is used.
-        tokenizer.model_max_length = sys.maxsize
-        return cls(tokenizer, _end_ids(folder, tokenizer), title_of(folder))
+        files = read_tokenizer(folder)
+        return cls(files, _end_ids(folder, files), title_of(folder))
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of `text`, with the special tokens that the tokenizer itself adds."""
-        ids: list[int] = self._tokenizer.encode(text)
+        ids: list[int] = self._backend.encode(text).ids
         return ids
 
     def encode_chat(self, messages: Sequence[ChatMessage]) -> list[int]:
@@ -54,22 +39,21 @@ class ChatTokenizer:
 
         Raises NoChatTemplate or BadChatTemplate.
         """
-        if not self._tokenizer.chat_template:
+        if not self._files.template:
             raise NoChatTemplate(model=self._name)
-        turns = [{"role": m.role, "content": m.content} for m in messages]
-        try:
-            ids: list[int] = self._tokenizer.apply_chat_template(turns, add_generation_prompt=True)
-        except Exception as error:  # the template is a program: it can fail in any way
-            reason = str(error)[:200].rstrip(".") or type(error).__name__
-            raise BadChatTemplate(reason=reason) from error
+        text = self._template.render(messages)
+        # The template itself has written the special tokens.
+        ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of `ids`, special tokens left out."""
-        text: str = self._tokenizer.decode(
-            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        text: str = self._backend.decode(ids, skip_special_tokens=True)
         return text
+
+    @functools.cached_property
+    def _template(self) -> ChatTemplate:
+        return ChatTemplate(self._files.template, self._files.special_tokens)
 
 
 class Detokenizer:
@@ -139,7 +123,7 @@ class StopStrings:
         return next((n for n in range(longest, 0, -1) if self._held.endswith(stop[:n])), 0)
 
 
-def _end_ids(folder: Path, tokenizer: Any) -> frozenset[int]:
+def _end_ids(folder: Path, files: TokenizerFiles) -> frozenset[int]:
     """The ids that end a turn, from generation_config.json, config.json and the tokenizer."""
     ids: set[int] = set()
     for name in ("generation_config.json", "config.json"):
@@ -147,6 +131,5 @@ def _end_ids(folder: Path, tokenizer: Any) -> frozenset[int]:
             value = read_json(folder / name).get("eos_token_id")
             values = value if isinstance(value, list) else [value]
             ids.update(v for v in values if isinstance(v, int))
-    if isinstance(tokenizer.eos_token_id, int):
-        ids.add(tokenizer.eos_token_id)
-    return frozenset(ids)
+    end = files.backend.token_to_id(str(files.special_tokens.get("eos_token", "")))
+    return frozenset(ids if end is None else ids | {end})

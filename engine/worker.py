@@ -6,27 +6,30 @@ memory figures twice a second. When stdin ends, the front-end is gone, and so is
 """
 
 import contextlib
+import functools
 import logging
 import os
 import queue
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeAlias
 
 import msgspec
 
 from engine import messages
-from engine.errors import NoModelLoaded, Stopped, TernError
+from engine.errors import FailedApart, NoModelLoaded, Stopped, TernError
 from engine.hardware import read_cpu
 from engine.messages import (
     AnyCommand,
     Event,
     Failed,
     Generate,
-    Kernel,
     Load,
+    Quantise,
     Score,
     Shutdown,
     Stop,
@@ -34,8 +37,11 @@ from engine.messages import (
 from engine.network import refuse_all
 
 if TYPE_CHECKING:
+    from engine.assembly import OnProgress
     from engine.generate import Step, Text
-    from engine.loader import LoadedModel
+    from engine.loader import LoadedModel, LoadRequest
+
+_Request: TypeAlias = Load | Quantise | Generate | Score
 
 _PULSE_S = 0.5
 # Text is sent at most this often: a window cannot show more, and what it costs is taken from the
@@ -53,7 +59,13 @@ class Worker:
         self._send_lock = threading.Lock()
         self._queue: queue.Queue[AnyCommand] = queue.Queue()
         self._stopped: set[int] = set()
-        # Now, as OpenMP binds this thread to one core and the rest would seem to be gone.
+        self._work: Mapping[type[AnyCommand], Callable[[Any], None]] = {
+            Load: self._load,
+            Quantise: self._quantise,
+            Generate: self._generate,
+            Score: self._score,
+        }
+        # Now, as torch's OpenMP binds this thread to one core, and the rest would seem to be gone.
         self._cpu = read_cpu()
         self._loaded: LoadedModel | None = None
         self._unsent, self._sent_at = "", 0.0
@@ -68,17 +80,11 @@ class Worker:
                 versions=_versions(),
             )
         )
-        # Started before torch binds this thread to a core: they would inherit the binding.
+        # Started before torch may bind this thread to a core: they would inherit the binding.
         for target in (self._read, self._pulse):
             threading.Thread(target=target, daemon=True, name=target.__name__).start()
-        command = self._queue.get()
-        if not isinstance(command, Shutdown):
-            import torch  # after the reader thread runs, as it takes seconds
-
-            with torch.inference_mode():
-                while not isinstance(command, Shutdown):
-                    self._execute(command)
-                    command = self._queue.get()
+        while not isinstance(command := self._queue.get(), Shutdown):
+            self._execute(command)
 
     def _read(self) -> None:
         for line in self._commands:
@@ -91,9 +97,7 @@ class Worker:
                 self._stopped.add(command.request_id)
             else:
                 self._queue.put(command)
-        # The front-end closed the pipe or died: nobody is left to answer.
-        logging.shutdown()
-        os._exit(0)
+        _end()  # the front-end closed the pipe or died: nobody is left to answer
 
     def _pulse(self) -> None:
         from engine.telemetry import memory
@@ -110,18 +114,15 @@ class Worker:
             self._events.flush()
 
     def _execute(self, command: AnyCommand) -> None:
-        assert isinstance(command, Load | Generate | Score)
+        assert isinstance(command, _Request)
         try:
-            if isinstance(command, Load):
-                self._load(command)
-            elif isinstance(command, Generate):
-                self._generate(command)
-            else:
-                self._score(command)
+            self._work[type(command)](command)
         except Stopped:
             self._fail(command, "Stopped", "Stopped as you asked.", "")
         except TernError as error:
             _log.warning("%s: %s", error.kind, error)
+            self._fail(command, error.kind, error.said, error.advice)
+        except FailedApart as error:  # the other process has logged it
             self._fail(command, error.kind, error.said, error.advice)
         except MemoryError:
             self._no_memory(command)
@@ -133,13 +134,12 @@ class Worker:
             sentence = f"The engine met a fault of its own ({type(error).__name__}: {error})."
             self._fail(command, "Bug", sentence, "Its log has the details; try again.")
 
-    def _fail(self, command: AnyCommand, kind: str, sentence: str, way_out: str) -> None:
-        assert isinstance(command, Load | Generate | Score)
+    def _fail(self, command: _Request, kind: str, sentence: str, way_out: str) -> None:
         self._send(
             Failed(request_id=command.request_id, kind=kind, sentence=sentence, way_out=way_out)
         )
 
-    def _no_memory(self, command: AnyCommand) -> None:
+    def _no_memory(self, command: _Request) -> None:
         sentence = "Memory ran out."
         advice = "Choose a lower precision, a smaller model or a shorter context."
         self._fail(command, "NotEnoughMemory", sentence, advice)
@@ -149,36 +149,15 @@ class Worker:
             raise Stopped
 
     def _load(self, command: Load) -> None:
-        import torch
-
-        from engine.loader import LoadRequest, load
-        from engine.models import resolve
-        from engine.paths import Paths
-
         start = time.perf_counter()
+        from engine.loader import load
+        from engine.models import resolve
+        from engine.quantise_apart import quantise_apart
+
         self._loaded = None  # its memory is needed before the next model comes
         local = resolve(command.model)
-        cpu = self._cpu
-        request = LoadRequest(
-            local.folder,
-            command.precision,
-            command.kernel,
-            command.context_length,
-            Paths.default(),
-            cpu,
-            command.quantisation,
-        )
-
-        def on_progress(stage: str, done: int, total: int) -> None:
-            self._check_stop(command.request_id)
-            self._progress(command.request_id, stage, done, total)
-
-        torch.set_num_threads(cpu.threads)  # quantising is torch's work
-        loaded = load(request, on_progress)
-        if loaded.choice.kernel is Kernel.NATIVE:
-            # The core has threads of its own, and OpenMP's would spin on their cores: a token's
-            # argmax alone woke them.
-            torch.set_num_threads(1)
+        request = self._request(command, local.folder, command.context_length)
+        loaded = load(request, self._teller(command.request_id), quantise_apart)
         self._loaded = loaded
         self._send(
             messages.Loaded(
@@ -190,7 +169,7 @@ class Worker:
                 kernel=loaded.choice.kernel,
                 isa=loaded.isa,
                 why=loaded.choice.why,
-                threads=cpu.threads,
+                threads=self._cpu.threads,
                 context_length=loaded.model.context_length,
                 parameters=loaded.config.parameters,
                 weight_bytes=loaded.weight_bytes,
@@ -199,6 +178,38 @@ class Worker:
                 proof=loaded.proof,
             )
         )
+
+    def _quantise(self, command: Quantise) -> None:
+        from engine.loader import quantise_here
+
+        request = self._request(command, Path(command.folder), None)
+        quantise_here(request, self._teller(command.request_id))
+        self._send(messages.Quantised(request_id=command.request_id))
+
+    def _request(
+        self, command: Load | Quantise, folder: Path, context_length: int | None
+    ) -> "LoadRequest":
+        from engine.loader import LoadRequest
+        from engine.paths import Paths
+
+        return LoadRequest(
+            folder,
+            command.precision,
+            command.kernel,
+            context_length,
+            Paths.default(),
+            self._cpu,
+            command.quantisation,
+        )
+
+    def _teller(self, request_id: int) -> "OnProgress":
+        """Return what tells the progress of a request, and raises Stopped once it is to stop."""
+
+        def on_progress(stage: str, done: int, total: int) -> None:
+            self._check_stop(request_id)
+            self._progress(request_id, stage, done, total)
+
+        return on_progress
 
     def _progress(self, request_id: int, stage: str, done: int, total: int) -> None:
         self._send(messages.Progress(request_id=request_id, stage=stage, done=done, total=total))
@@ -280,10 +291,7 @@ class Worker:
         loaded = self._model()
         ids = loaded.tokenizer.encode(command.text)[: command.max_tokens]
 
-        def on_progress(done: int, total: int) -> None:
-            self._check_stop(command.request_id)
-            self._progress(command.request_id, "Scoring", done, total)
-
+        on_progress = functools.partial(self._teller(command.request_id), "Scoring")
         result = perplexity(loaded.model, ids, command.context_length, on_progress)
         self._send(
             messages.Scored(
@@ -305,8 +313,14 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def main() -> int:
-    """Serve on stdin and stdout.
+def _end() -> NoReturn:
+    """End the process at once: the interpreter's own way out trips over a thread that reads."""
+    logging.shutdown()
+    os._exit(0)
+
+
+def main() -> NoReturn:
+    """Serve on stdin and stdout, then end the process.
 
     The protocol takes a copy of fd 1, and fd 1 becomes stderr, so that a library's print lands
     in the log and cannot corrupt the stream. What runs here has no business on the network.
@@ -317,8 +331,8 @@ def main() -> int:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     Worker(sys.stdin.buffer, events).run()
-    return 0
+    _end()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -16,9 +16,10 @@ from engine.hardware import Cpu
 from engine.kernels import torch_ops
 from engine.messages import Precision
 from engine.model import Decoder, DecoderLayer, Linear
-from engine.packing import copies, under
+from engine.packing import under
 from engine.quantize.layers import Rounded
 from engine.source import Source
+from engine.torch_source import TorchSource, as_tensors
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,19 @@ class TorchKit:
     def published(self, source: Source, on_progress: OnProgress) -> Decoder:
         """Return the decoder over the checkpoint's own weights, mapped where they are bf16."""
         config, make = source.config, torch_ops.Bf16Linear
+        weights = TorchSource(source)
 
         def layer(number: int) -> DecoderLayer:
             on_progress("Reading weights", number, config.layers)
-            linears = {n: make(*source.linear(number, n)) for n in config.linear_shapes()}
-            return DecoderLayer(copies(source.norms(number), torch.bfloat16), linears)
+            linears = {n: make(*weights.linear(number, n)) for n in config.linear_shapes()}
+            return DecoderLayer(_in(torch.bfloat16, weights.norms(number)), linears)
 
         return Decoder(
             config,
-            source.embedding().bfloat16(),
+            weights.embedding().bfloat16(),
             [layer(number) for number in range(config.layers)],
-            source.final_norm().to(torch.bfloat16, copy=True),
-            make(source.head(), None),
+            weights.final_norm().bfloat16(),
+            make(weights.head(), None),
             self.context_length,
             torch.bfloat16,
         )
@@ -69,17 +71,21 @@ class TorchKit:
 
         def layer(number: int) -> DecoderLayer:
             on_progress("Reading packed weights", number, config.layers)
-            tensors = packing.read_packed(packing.layer_file(folder, number))
+            tensors = as_tensors(packing.read_packed(packing.layer_file(folder, number)))
             linears = {name: linear(tensors, name) for name in config.linear_shapes()}
-            return DecoderLayer(copies(under("norms", tensors), dtype), linears)
+            return DecoderLayer(_in(dtype, under("norms", tensors)), linears)
 
-        last = packing.read_packed(packing.head_file(folder))
+        last = as_tensors(packing.read_packed(packing.head_file(folder)))
         return Decoder(
             config,
-            source.embedding(),
+            TorchSource(source).embedding(),
             [layer(number) for number in range(config.layers)],
-            last["norm"].to(dtype, copy=True),
+            last["norm"].to(dtype),
             torch_ops.head(self.precision, under("head", last), self.cpu),
             self.context_length,
             dtype,
         )
+
+
+def _in(dtype: torch.dtype, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.to(dtype) for name, tensor in tensors.items()}

@@ -71,9 +71,3 @@ class Calibration:
         for number, hidden in enumerate(self.hidden):
             on_step()
             self.hidden[number] = self._runner.run_layer(layer, 0, hidden, start=0)
-
-
-def calibration_sequences(ids: Sequence[int], length: int, samples: int) -> list[list[int]]:
-    """Cut a text's token ids into up to `samples` sequences of up to `length`."""
-    cuts = [list(ids[i : i + length]) for i in range(0, len(ids), length)]
-    return [cut for cut in cuts if len(cut) > 1][:samples]

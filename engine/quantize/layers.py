@@ -23,6 +23,7 @@ from engine.quantize.smoothquant import (
     smoothing_factors,
 )
 from engine.source import Source
+from engine.torch_source import TorchSource
 
 # Rounded weights, or float ones [out, in] where a shape cannot be rounded.
 Rounded: TypeAlias = GroupwiseInt4 | ChannelwiseInt8 | Tensor
@@ -62,18 +63,18 @@ def quantised_parts(
     smoothed, int4 not corrected (GPTQ). on_step(done, total) is called before each part and every
     second or so within one; what it raises ends the work.
     """
-    config = source.config
-    calibration = Calibration(config, source.embedding(), sequences)
+    config, weights = source.config, TorchSource(source)
+    calibration = Calibration(config, weights.embedding(), sequences)
     for number in range(config.layers):
         step = functools.partial(on_step, number, config.layers + 1)
         step()
-        yield _layer(source, number, precision, calibration, alpha, step)
+        yield _layer(weights, number, precision, calibration, alpha, step)
     on_step(config.layers, config.layers + 1)
-    yield _head(source, precision, calibration, alpha)
+    yield _head(weights, precision, calibration, alpha)
 
 
 def _layer(
-    source: Source,
+    source: TorchSource,
     number: int,
     precision: Precision,
     calibration: Calibration,
@@ -117,7 +118,7 @@ def _int4(linears: Sequence[ObservedLinear], step: Callable[[], None]) -> list[R
 
 
 def _head(
-    source: Source, precision: Precision, calibration: Calibration, alpha: float
+    source: TorchSource, precision: Precision, calibration: Calibration, alpha: float
 ) -> QuantisedHead:
     norm, weight = source.final_norm().float(), source.head()
     factors = None

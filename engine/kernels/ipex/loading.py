@@ -57,8 +57,8 @@ def load(request: IpexRequest, on_step: OnProgress) -> tuple[IpexModel, Isa]:
     level = recipes.level()
     if level < IPEX_LEVELS[request.precision].runs:
         pick(request.precision, "ipex", level, has_ipex=True)  # raises, in words
-    # TorchScript cannot trace, nor oneDNN pack, tensors of inference mode.
-    with torch.inference_mode(False), torch.no_grad():
+    # Not inference mode: TorchScript cannot trace, nor oneDNN pack, its tensors.
+    with torch.no_grad():
         graph, facts = _graph(request, level, on_step)
     model = IpexModel(graph, facts, request.context_length)
     on_step("Warming up", 0, 1)

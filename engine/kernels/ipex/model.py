@@ -5,14 +5,11 @@ from typing import Literal
 
 import msgspec
 import torch
-from torch import Tensor
 
 from engine.errors import UnknownToken
 from engine.kernels.ipex.graph import Graph, Past, empty_past, first_tokens, inputs
-from engine.kv_cache import common_prefix
+from engine.language_model import LOGITS_BLOCK, Logits, common_prefix
 from engine.messages import Proof
-
-_LOGITS_BLOCK = 64  # rows of logits at a time when scoring: bounds memory
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,25 +73,26 @@ class IpexModel:
             self._past = first_tokens(self._past, shared)
         return shared
 
-    def extend(self, ids: Sequence[int]) -> Tensor:
+    def extend(self, ids: Sequence[int]) -> Logits:
         """Append `ids` to the context; return the last one's logits, float32 [vocab].
 
         Raises UnknownToken where an id is none of the model's.
         """
         return self._step(ids, range(len(ids) - 1, len(ids)))[0]
 
-    def all_logits(self, ids: Sequence[int]) -> Iterator[Tensor]:
+    def all_logits(self, ids: Sequence[int]) -> Iterator[Logits]:
         """Yield the logits of `ids` as a fresh context, in blocks, float32 [block, vocab].
 
         The cache is empty afterwards.
         """
         self._forget()
-        for start in range(0, len(ids), _LOGITS_BLOCK):
-            block = ids[start : start + _LOGITS_BLOCK]
+        for start in range(0, len(ids), LOGITS_BLOCK):
+            block = ids[start : start + LOGITS_BLOCK]
             yield self._step(block, range(len(block)))
         self._forget()
 
-    def _step(self, ids: Sequence[int], rows: range) -> Tensor:
+    @torch.inference_mode()
+    def _step(self, ids: Sequence[int], rows: range) -> Logits:
         if max(ids) >= self.facts.vocab_size:
             raise UnknownToken(token=max(ids), vocabulary=self.facts.vocab_size)
         # Autocast's setting belongs to a thread and a moment, so it is entered here.
@@ -104,7 +102,7 @@ class IpexModel:
             logits, past = self._graph(*step)
         self._past = past
         self._tokens.extend(ids)
-        wanted: Tensor = logits[0].float()
+        wanted: Logits = logits[0].float().numpy()
         return wanted
 
     def _forget(self) -> None:

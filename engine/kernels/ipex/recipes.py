@@ -22,6 +22,7 @@ from intel_extension_for_pytorch.quantization import (
     get_weight_only_quant_qconfig_mapping,
     prepare,
 )
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -107,7 +108,9 @@ def four_bit_checkpoint(
     """Return a model that GPTQ, AWQ or AutoRound has quantised, its codes taken as they are."""
     dtype = _float_dtype(options)
     checkpoint = Checkpoint(folder)
-    state = {name: checkpoint.any_tensor(name) for name in checkpoint.names()}
+    state: dict[str, torch.Tensor] = {}
+    for file in checkpoint.files:
+        state |= load_file(file)
     groups = Quantisation(group_size=source.group_size)
     mapping = _weight_only_mapping(4, groups, _lowp_mode(options))
     config = _config(folder, positions)

@@ -97,10 +97,13 @@ class WeightsReader {
     const bool is_float = code == nb::dlpack::dtype_code::Float;
     if (type.lanes == 1 && is_float && type.bits == 32) return {TableType::Float32, table.data()};
     if (type.lanes == 1 && is_float && type.bits == 16) return {TableType::Float16, table.data()};
-    if (type.lanes == 1 && code == nb::dlpack::dtype_code::Bfloat && type.bits == 16) {
+    // numpy cannot name bfloat16, so that its bits may come as whole numbers.
+    const bool is_bits =
+        code == nb::dlpack::dtype_code::Bfloat || code == nb::dlpack::dtype_code::UInt;
+    if (type.lanes == 1 && is_bits && type.bits == 16) {
       return {TableType::Bfloat16, table.data()};
     }
-    refuse("The embedding must be float32, float16 or bfloat16.");
+    refuse("The embedding must be float32, float16 or bfloat16 (or its bits, uint16).");
   }
 
  private:
@@ -234,11 +237,11 @@ void bind_decoder(nb::module_& module) {
            nb::arg("kv_heads"), nb::arg("head_dim"), nb::arg("context_length"),
            nb::arg("norm_eps"), nb::arg("embedding"), nb::arg("layers"), nb::arg("final_norm"),
            nb::arg("head"), nb::arg("cos"), nb::arg("sin"), nb::keep_alive<1, 2>(),
-           "embedding: float32, float16 or bfloat16 [vocab, hidden]. layers: a dict each, of norms "
-           "(float32) and linears by their checkpoint names. A linear is (Format, out_features, "
-           "in_features, packed bytes, float32 bias or None). cos, sin: float32 "
-           "[context_length, head_dim / 2]. The arrays are kept, not copied. Raises ValueError "
-           "where they do not fit together.")
+           "embedding: float32, float16 or bfloat16 (or its bits, uint16) [vocab, hidden]. layers: a "
+           "dict each, of norms (float32) and linears by their checkpoint names. A linear is "
+           "(Format, out_features, in_features, packed bytes, float32 bias or None). cos, sin: "
+           "float32 [context_length, head_dim / 2]. The arrays are kept, not copied. Raises "
+           "ValueError where they do not fit together.")
       .def("append", &PyDecoder::append, nb::arg("ids"), nb::arg("kept") = 1,
            nb::arg("on_chunk") = nb::none(),
            "Append tokens to the context, in chunks of at most CHUNK. on_chunk(done) is called "

@@ -1,7 +1,7 @@
 """A whole decoder in Tern's compiled core: one call for a token, no operator of torch's between.
 
 The core computes (decoder.h); this module hands it the weights as they lie,
-keeps the token ids that the cache stands for, and returns torch tensors. Activations are float32,
+keeps the token ids that the cache stands for, and returns numpy arrays. Activations are float32,
 keys and values float16.
 """
 
@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from engine.errors import UnknownToken
 from engine.kernels.native import _core
-from engine.kv_cache import common_prefix
-from engine.model import rope_tables
+from engine.language_model import LOGITS_BLOCK, Logits, common_prefix
 from engine.model_config import ModelConfig
+from engine.rope import rope_tables
+from engine.tensor_file import BF16, Array
 
-_LOGITS_BLOCK = 64  # rows of logits computed at a time when scoring: bounds memory
 _VALUE_ALIGNMENT = 16  # elements that the core pads a value to
 _HALF_BYTES = 2
 
@@ -34,8 +33,8 @@ class PackedLinear(NamedTuple):
     format: Any
     out_features: int
     in_features: int
-    weights: Tensor
-    bias: Tensor | None
+    weights: Array
+    bias: Array | None
 
     @property
     def weight_dtype(self) -> str:
@@ -52,7 +51,7 @@ class PackedLinear(NamedTuple):
 class CoreLayer:
     """One layer: the float32 weights of its norms, and its linears by their checkpoint names."""
 
-    norms: Mapping[str, Tensor]
+    norms: Mapping[str, Array]
     linears: Mapping[str, PackedLinear]
 
 
@@ -60,16 +59,16 @@ class CoreDecoder:
     """A model with its cache on the compiled core: a `LanguageModel`.
 
     embedding: float32, float16 or bfloat16 [vocab, hidden]; final_norm: float32 [hidden]. All
-    tensors are used where they lie, and kept. `threads` counts the calling thread; `cores` may
-    name a logical CPU for each. Raises ValueError where tensors and config do not fit together.
+    arrays are used where they lie, and kept. `threads` counts the calling thread; `cores` may
+    name a logical CPU for each. Raises ValueError where arrays and config do not fit together.
     """
 
     def __init__(
         self,
         config: ModelConfig,
-        embedding: Tensor,
+        embedding: Array,
         layers: Sequence[CoreLayer],
-        final_norm: Tensor,
+        final_norm: Array,
         head: PackedLinear,
         context_length: int,
         threads: int,
@@ -80,7 +79,7 @@ class CoreDecoder:
         self.layers = layers
         self.head = head
         self._tokens: list[int] = []
-        cos, sin = _half_tables(config, context_length)
+        cos, sin = rope_tables(config, context_length)
         self._core = _core.Decoder(
             _core.Team(threads, list(cores)),
             vocab_size=config.vocab_size,
@@ -91,7 +90,8 @@ class CoreDecoder:
             head_dim=config.head_dim,
             context_length=context_length,
             norm_eps=config.norm_eps,
-            embedding=embedding,
+            # DLPack's name for bfloat16 is beyond numpy: the core takes its bits.
+            embedding=embedding.view(np.uint16) if embedding.dtype == BF16 else embedding,
             layers=[{**layer.norms, **layer.linears} for layer in layers],
             final_norm=final_norm,
             head=head,
@@ -132,7 +132,7 @@ class CoreDecoder:
         self._truncate(shared)
         return shared
 
-    def extend(self, ids: Sequence[int], on_chunk: OnChunk | None = None) -> Tensor:
+    def extend(self, ids: Sequence[int], on_chunk: OnChunk | None = None) -> Logits:
         """Append `ids` to the context; return the last one's logits, float32 [vocab].
 
         on_chunk(done) is called after every 512 tokens or fewer; what it raises ends the call,
@@ -142,7 +142,7 @@ class CoreDecoder:
         self._append(ids, 1, on_chunk)
         return self._logits(0, 1)[0]
 
-    def all_logits(self, ids: Sequence[int]) -> Iterator[Tensor]:
+    def all_logits(self, ids: Sequence[int]) -> Iterator[Logits]:
         """Yield the logits of `ids` as a fresh context, in blocks, float32 [block, vocab].
 
         The cache is empty afterwards.
@@ -152,8 +152,8 @@ class CoreDecoder:
             for start in range(0, len(ids), self._core.CHUNK):
                 chunk = ids[start : start + self._core.CHUNK]
                 self._append(chunk, len(chunk), None)
-                for first in range(0, len(chunk), _LOGITS_BLOCK):
-                    yield self._logits(first, min(_LOGITS_BLOCK, len(chunk) - first))
+                for first in range(0, len(chunk), LOGITS_BLOCK):
+                    yield self._logits(first, min(LOGITS_BLOCK, len(chunk) - first))
         finally:
             self._truncate(0)
 
@@ -167,19 +167,11 @@ class CoreDecoder:
             # Also after a stop: whole chunks are in the cache, and their ids belong to them.
             self._tokens.extend(ids[: self._core.used - len(self._tokens)])
 
-    def _logits(self, first: int, rows: int) -> Tensor:
-        out = torch.empty(rows, self.config.vocab_size)
+    def _logits(self, first: int, rows: int) -> Logits:
+        out = np.empty((rows, self.config.vocab_size), np.float32)
         self._core.logits(first, out)
         return out
 
     def _truncate(self, length: int) -> None:
         self._core.truncate(length)
         del self._tokens[length:]
-
-
-def _half_tables(config: ModelConfig, context_length: int) -> tuple[Tensor, Tensor]:
-    """Return cos and sin of each position's angles, float32 [context_length, head_dim / 2]."""
-    cos, sin = rope_tables(config, context_length)
-    half = config.head_dim // 2
-    # Both halves of a head turn by the same angles, so one of them is enough.
-    return cos[:, :half].contiguous(), sin[:, :half].contiguous()

@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from engine import packing
 from engine.assembly import OnProgress
@@ -14,11 +14,16 @@ from engine.hardware import Cpu
 from engine.kernels.native import _core, packed
 from engine.kernels.native.decoder import CoreDecoder, CoreLayer, PackedLinear
 from engine.messages import Precision
-from engine.packing import copies, under
-from engine.quantize.layers import Rounded
+from engine.packing import under
 from engine.source import Source
+from engine.tensor_file import BF16, Array
 
-_TABLES = (torch.float32, torch.float16, torch.bfloat16)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.quantize.layers import Rounded
+
+_TABLES = (np.float32, np.float16, BF16)
 
 
 def computes_with() -> str:
@@ -40,9 +45,11 @@ class CoreKit:
         """Return the name of the packed layout."""
         return packed.layout(self.precision)
 
-    def pack(self, weights: Rounded) -> Mapping[str, Tensor]:
+    def pack(self, weights: "Rounded") -> Mapping[str, "Tensor"]:
         """Return rounded weights in the core's layout."""
-        return packed.pack(weights)
+        from engine.kernels.native.packing import pack
+
+        return pack(weights)
 
     def published(self, source: Source, on_progress: OnProgress) -> CoreDecoder:
         """Return the decoder over the checkpoint's own bf16 weights, mapped."""
@@ -53,7 +60,7 @@ class CoreKit:
             linears = {
                 n: packed.published(*source.linear(number, n)) for n in config.linear_shapes()
             }
-            return CoreLayer(copies(source.norms(number), torch.float32), linears)
+            return CoreLayer(_floats(source.norms(number)), linears)
 
         layers = [layer(number) for number in range(config.layers)]
         return self._decoder(
@@ -66,12 +73,12 @@ class CoreKit:
 
         def layer(number: int) -> CoreLayer:
             on_progress("Reading packed weights", number, config.layers)
-            tensors = packing.read_packed(packing.layer_file(folder, number))
+            arrays = packing.read_packed(packing.layer_file(folder, number))
             linears = {}
             for name, shape in shapes.items():
-                parts = under(name, tensors)
+                parts = under(name, arrays)
                 linears[name] = packed.linear(parts, shape, parts.get("bias"))
-            return CoreLayer(copies(under("norms", tensors), torch.float32), linears)
+            return CoreLayer(_floats(under("norms", arrays)), linears)
 
         layers = [layer(number) for number in range(config.layers)]
         last = packing.read_packed(packing.head_file(folder))
@@ -80,16 +87,20 @@ class CoreKit:
         return self._decoder(source, layers, last["norm"], head)
 
     def _decoder(
-        self, source: Source, layers: Sequence[CoreLayer], final_norm: Tensor, head: PackedLinear
+        self, source: Source, layers: Sequence[CoreLayer], final_norm: Array, head: PackedLinear
     ) -> CoreDecoder:
         embedding = source.embedding()
         return CoreDecoder(
             source.config,
-            embedding if embedding.dtype in _TABLES else embedding.float(),
+            embedding if embedding.dtype in _TABLES else embedding.astype(np.float32),
             layers,
-            final_norm.to(torch.float32, copy=True),
+            final_norm.astype(np.float32),
             head,
             self.context_length,
             self.cpu.threads,
             self.cpu.cores[: self.cpu.threads],
         )
+
+
+def _floats(norms: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: norm.astype(np.float32) for name, norm in norms.items()}

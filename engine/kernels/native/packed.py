@@ -1,19 +1,16 @@
-"""Rounded weights in the core's own layout: what it multiplies by, and what is kept on disk.
+"""Linears over weights that are ready: in the core's own layout, or bf16 as published.
 
-A packed linear is one tensor of bytes, named by its format: {"int4": uint8 [bytes]}.
+A packed linear is one array of bytes, named by its format: {"int4": uint8 [bytes]}.
 """
 
 from collections.abc import Mapping
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from engine.kernels.native import _core
 from engine.kernels.native.decoder import PackedLinear
 from engine.messages import Precision
-from engine.quantize.groupwise import GroupwiseInt4
-from engine.quantize.layers import Rounded
-from engine.quantize.smoothquant import ChannelwiseInt8
+from engine.tensor_file import BF16, Array
 
 _FORMATS = {"bf16": _core.Format.Bf16, "int8": _core.Format.Int8, "int4": _core.Format.Int4}
 
@@ -23,41 +20,23 @@ def layout(precision: Precision) -> str:
     return f"{precision}-{_core.layout_name()}"
 
 
-def pack(weights: Rounded) -> Mapping[str, Tensor]:
-    """Return `weights` packed: {format: uint8 [bytes]}."""
-    if isinstance(weights, GroupwiseInt4):
-        scales = weights.scales.view(torch.uint16)
-        return {"int4": _bytes(_core.pack_int4(weights.codes.numpy(), scales.numpy()))}
-    if isinstance(weights, ChannelwiseInt8):
-        return {"int8": _bytes(_core.pack_int8(weights.codes.numpy(), weights.scales.numpy()))}
-    bits = weights.bfloat16().contiguous().view(torch.uint16)
-    return {"bf16": _bytes(_core.pack_bf16(bits.numpy()))}
-
-
-def linear(
-    tensors: Mapping[str, Tensor], shape: tuple[int, int], bias: Tensor | None
-) -> PackedLinear:
-    """Return the linear over packed `tensors`; shape: (out_features, in_features).
+def linear(arrays: Mapping[str, Array], shape: tuple[int, int], bias: Array | None) -> PackedLinear:
+    """Return the linear over packed `arrays`; shape: (out_features, in_features).
 
     Raises KeyError where none of the formats is among them.
     """
-    name = next((name for name in _FORMATS if name in tensors), None)
+    name = next((name for name in _FORMATS if name in arrays), None)
     if name is None:
         raise KeyError("no packed weights")
-    return PackedLinear(
-        _FORMATS[name], *shape, tensors[name], None if bias is None else bias.float().contiguous()
-    )
+    return PackedLinear(_FORMATS[name], *shape, arrays[name], _floats(bias))
 
 
-def published(weight: Tensor, bias: Tensor | None) -> PackedLinear:
-    """Return the linear over bf16 weights as a checkpoint holds them, not copied."""
+def published(weight: Array, bias: Array | None) -> PackedLinear:
+    """Return the linear over a checkpoint's own weights, not copied where they are bf16."""
     rows, columns = weight.shape
-    bits = weight.bfloat16().contiguous().view(torch.uint8).flatten()
-    return PackedLinear(
-        _core.Format.Bf16Rows, rows, columns, bits, None if bias is None else bias.float()
-    )
+    bits = weight.astype(BF16, copy=False).view(np.uint8).reshape(-1)
+    return PackedLinear(_core.Format.Bf16Rows, rows, columns, bits, _floats(bias))
 
 
-def _bytes(packed: object) -> Tensor:
-    tensor: Tensor = torch.as_tensor(packed).view(torch.uint8).flatten()
-    return tensor
+def _floats(bias: Array | None) -> Array | None:
+    return None if bias is None else bias.astype(np.float32, copy=False)
