@@ -100,6 +100,11 @@ class Partial:
         return UnwritableFolder(folder=folder, reason=error.strerror or error)
 
 
+def partial_of(blob: Path) -> Path:
+    """Return where the part of `blob` that has arrived is kept: huggingface_hub's own name."""
+    return blob.with_name(f"{blob.name}.incomplete")
+
+
 def disk_full(folder: Path, needed: int) -> DiskFull:
     """Return the failure of a disk with too little room; needed: bytes."""
     return DiskFull(

@@ -11,7 +11,7 @@ import pytest
 from engine.errors import BrokenDownload, ModelNotFound, Stopped
 from engine.models import local_models, resolve
 from engine.network import Network
-from engine.store.download import download, missing_bytes
+from engine.store.download import download
 from engine.store.hub import Hub
 from engine.store.phase import Phase
 from engine.store.placing import Place
@@ -131,13 +131,14 @@ def test_progress_counts_all_files_and_ends_at_the_total(
     hub: HubServer, repository: Repository, client: Hub, tmp_path: Path
 ) -> None:
     planned = plan(client.describe("tern/noise"))
-    assert missing_bytes(planned, tmp_path) == planned.size
+    place = Place(tmp_path, "tern/noise")
+    assert place.arrived(planned) == 0
     told: list[tuple[Phase, int]] = []
     download(client, planned, tmp_path, lambda phase, done: told.append((phase, done)))
     counts = [done for _phase, done in told]
     assert counts == sorted(counts)
     assert counts[-1] == planned.size
-    assert missing_bytes(planned, tmp_path) == 0
+    assert place.arrived(planned) == planned.size
     asked = len(hub.log)
     download(client, planned, tmp_path)
     assert len(hub.log) == asked
@@ -230,12 +231,12 @@ def test_discarding_frees_what_no_other_revision_uses(
     with pytest.raises(BrokenDownload):
         fetch()
     planned = plan(client.describe("tern/noise"))
-    Place(cache, "tern/noise").discard(planned.files)
+    Place(cache, "tern/noise").discard(planned)
     assert not incomplete(cache)
     assert (old / WEIGHTS).stat().st_size == WEIGHTS_SIZE
     assert (old / "tokenizer.json").read_bytes() == b"{}"
     hub.add_model("tern/second", files=noise_model(seed=2))
     with pytest.raises(BrokenDownload):
         fetch("tern/second")
-    Place(cache, "tern/second").discard(plan(client.describe("tern/second")).files)
+    Place(cache, "tern/second").discard(plan(client.describe("tern/second")))
     assert not (cache / "models--tern--second").exists()
