@@ -15,10 +15,10 @@ from PySide6.QtWidgets import QApplication
 
 from desktop import app as desktop_app
 from desktop.app import Desktop
-from desktop.settings import ThemeChoice
 from desktop.state import State
 from engine.messages import Precision
 from engine.paths import Paths, assets_folder
+from engine.settings import ThemeChoice
 
 QUESTIONS = ("Who are you?", "What is int4?", "Tell me a story about a fox.")
 THEMES: tuple[ThemeChoice, ...] = ("light", "dark")
@@ -50,7 +50,7 @@ def _take_all(desktop: Desktop, folder: Path) -> None:
     controller = desktop.controller
     _wait(lambda: controller.state is State.READY)
     # The window's pulse brings the memory figures half a second later.
-    _wait(lambda: desktop.window.strip.memory.value.text() != "–")
+    _wait(lambda: desktop.window.chat.strip.memory.value.text() != "–")
     _take(desktop, folder, "welcome")
     for question in QUESTIONS:
         controller.ask(question)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import get_args
 
+from engine.cli.store_options import add_models
 from engine.doctor import tern_version
 from engine.messages import KernelChoice, LowPrecision, Precision
 from engine.models import DEMO
@@ -63,9 +64,15 @@ def build_parser() -> argparse.ArgumentParser:
     _add_bench(_command(commands, "bench", "measure speed and memory"))
     _add_perplexity(_command(commands, "perplexity", "measure how well a precision predicts text"))
     _add_json(_command(commands, "doctor", "show what this computer offers and what Tern picks"))
-    models = _command(commands, "models", "the models on this computer")
+    models = _command(commands, "models", "find, download, keep and delete models")
     verbs = models.add_subparsers(dest="verb", required=True, metavar="VERB")
-    _add_json(_command(verbs, "list", "list them"))
+
+    def verb(name: str, summary: str) -> argparse.ArgumentParser:
+        parser = _command(verbs, name, summary)
+        _add_json(parser)
+        return parser
+
+    add_models(verb)
     # `bench` and `doctor` run these as processes of their own; the help leaves them out.
     commands.add_parser("ipex-level", allow_abbrev=False)
     bandwidth = commands.add_parser("read-bandwidth", allow_abbrev=False)
