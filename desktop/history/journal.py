@@ -1,0 +1,163 @@
+"""Answers while they are made: written at least once a second, marked where they end too early."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from desktop.history import tree
+from desktop.history.database import Database
+from desktop.history.processes import is_alive, this_process
+from desktop.history.records import Message, MessageState
+from engine.errors import AnswerStillGrowing
+from engine.messages import FinishReason, Kernel, Metrics, Precision
+
+INTERVAL = 1.0  # seconds of text that a kill may take at most
+
+
+@dataclass
+class _Growth:
+    """An answer of this process: its text so far and when that was last written."""
+
+    text: str
+    written_at: float
+    is_written: bool = True
+
+
+class Journal:
+    """Writes growing answers down. clock: in seconds, never goes back."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._writer = this_process()
+        self._growing: dict[int, _Growth] = {}
+
+    def begin_answer(
+        self,
+        parent: int,
+        *,
+        model: str,
+        precision: Precision | None = None,
+        kernel: Kernel | None = None,
+    ) -> Message:
+        """Add a growing answer below the question `parent`, beside its other answers; select it.
+
+        Raises ChatGone where the question was deleted.
+        """
+        with self._database.writing() as connection:
+            question = tree.find(connection, parent)
+            tree.touch(connection, question["chat"])
+            tree.select(connection, parent)
+            made = tree.insert(
+                connection,
+                question["chat"],
+                parent,
+                role="assistant",
+                content="",
+                state="growing",
+                model=model,
+                precision=precision,
+                kernel=kernel,
+                writer=self._writer,
+            )
+            answer = tree.read(connection, made)
+        self._growing[made] = _Growth("", self._clock())
+        return answer
+
+    def continue_answer(self, message: int) -> Message:
+        """Let an answer that ended grow again after the text that it has.
+
+        Raises ChatGone where it was deleted, AnswerStillGrowing where it has not ended.
+        """
+        with self._database.writing() as connection:
+            row = tree.find(connection, message)
+            if row["state"] == "growing":
+                raise AnswerStillGrowing()
+            tree.touch(connection, row["chat"])
+            tree.select(connection, message)
+            connection.execute(
+                "UPDATE message SET state = 'growing', writer = ? WHERE id = ?",
+                (self._writer, message),
+            )
+            answer = tree.read(connection, message)
+        self._growing[message] = _Growth(answer.content, self._clock())
+        return answer
+
+    def grow(self, message: int, text: str) -> None:
+        """Take note of the answer's whole text so far; write it if the last time was a second ago.
+
+        Costs nothing where it is not yet time. Raises what a write may raise (HistoryBusy,
+        HistoryUnwritable, …); the text is kept here and tried again a second later.
+        """
+        growth = self._growing[message]
+        growth.text = text
+        growth.is_written = False
+        self._write_due(message, growth)
+
+    def flush_due(self) -> None:
+        """Write what has waited for a second: to be called about twice a second.
+
+        Without it the last words before a long pause would wait for the next ones.
+        """
+        for message, growth in self._growing.items():
+            if not growth.is_written:
+                self._write_due(message, growth)
+
+    def end_answer(
+        self,
+        message: int,
+        text: str,
+        state: MessageState,
+        *,
+        finish_reason: FinishReason | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        """Write the answer's whole text and how it ended: whole, partial or failed.
+
+        An answer that was deleted meanwhile stays deleted.
+        """
+        if state == "growing":
+            raise ValueError("an answer does not end by growing")
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE message SET content = ?, state = ?, finish_reason = ?, metrics = ?,"
+                " writer = NULL WHERE id = ? AND writer = ?",
+                (
+                    tree.clean(text),
+                    state,
+                    finish_reason,
+                    tree.as_text(metrics) if metrics else None,
+                    message,
+                    self._writer,
+                ),
+            )
+        self._growing.pop(message, None)
+
+    def end_all(self) -> None:
+        """End what still grows here as partial: the window closes."""
+        for message, growth in list(self._growing.items()):
+            self.end_answer(message, growth.text, "partial")
+
+    def recover(self) -> None:
+        """Mark as partial what a process that is gone left growing."""
+        query = "SELECT DISTINCT writer FROM message WHERE state = 'growing'"
+        gone = [row["writer"] for row in self._database.rows(query) if not is_alive(row["writer"])]
+        if not gone:
+            return
+        with self._database.writing() as connection:
+            # The writer stays noted: were it alive after all, its answer could still end whole.
+            connection.executemany(
+                "UPDATE message SET state = 'partial' WHERE state = 'growing' AND writer = ?",
+                [(writer,) for writer in gone],
+            )
+
+    def _write_due(self, message: int, growth: _Growth) -> None:
+        if self._clock() - growth.written_at < INTERVAL:
+            return
+        growth.written_at = self._clock()  # before it may fail: a full disk is asked once a second
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE message SET content = ? WHERE id = ? AND writer = ?",
+                (tree.clean(growth.text), message, self._writer),
+            )
+        growth.is_written = True
