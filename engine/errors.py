@@ -186,7 +186,7 @@ class SqliteTooOld(TernError):
 
 
 class ChatGone(TernError):
-    sentence = "This chat or message is not there any more."
+    sentence = "This chat, folder or message is not there any more."
     way_out = "It was deleted, in another window perhaps; start a new chat."
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from desktop.history.interchange import ChatFile, MessageFile
+from desktop.history.titles import title_of
 
 _LATEST = 4e9  # seconds since 1970: the latest moment that a ChatFile holds
 # Marks of citations, between characters of private use.
@@ -84,7 +85,7 @@ def convert(conversation: Conversation) -> ChatFile:
             )
     return ChatFile(
         uid=_uid(conversation),
-        title=conversation.title or "",
+        title=conversation.title or title_of(messages[0].content if messages else ""),
         title_is_own=bool(conversation.title),
         created=created,
         updated=_moment(conversation.update_time, created),

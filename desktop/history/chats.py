@@ -89,16 +89,13 @@ class Chats:
     def purge(self, older_than: float = 0.0) -> int:
         """End what was deleted over `older_than` seconds ago; return how many chats that were.
 
-        Nothing of them can be read in the file afterwards. This rewrites the search index, which
-        may take a second where there are tens of megabytes.
+        Nothing of them can be read in the file afterwards; see `Database.wiping` for what it costs.
         """
-        with self._database.writing() as connection:
-            gone = connection.execute(
-                "DELETE FROM chat WHERE deleted <= ?", (time.time() - older_than,)
-            ).rowcount
-        if gone:
-            self._database.wipe_freed()
-        return gone
+        until = time.time() - older_than
+        if not self._database.rows("SELECT 1 FROM chat WHERE deleted <= ? LIMIT 1", until):
+            return 0
+        with self._database.wiping() as connection:
+            return connection.execute("DELETE FROM chat WHERE deleted <= ?", (until,)).rowcount
 
     # -- folders ---------------------------------------------------------------------------------
 

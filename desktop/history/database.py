@@ -14,6 +14,7 @@ from pathlib import Path
 from desktop.history.folding import findable, fold
 from desktop.history.schema import APPLICATION_ID, MIGRATIONS, Migration
 from engine.errors import (
+    ChatGone,
     HistoryBusy,
     HistoryDamaged,
     HistoryNotOurs,
@@ -85,18 +86,22 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def wipe_freed(self) -> None:
-        """Leave nothing readable of what was deleted, and give its room back.
+    @contextlib.contextmanager
+    def wiping(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that deletes, after which nothing of what it deleted can be read.
 
-        Freed pages are overwritten by secure_delete; what remains is in the search index until
-        its parts are merged, and in the log until it is emptied.
+        secure_delete overwrites the freed pages. The search index keeps what was deleted until
+        its parts are merged, which takes half a second where there are 20 MB of text; the log
+        keeps it until it is emptied.
         """
         with self.writing() as connection:
+            yield connection
             for index in ("title_index", "message_index"):
                 connection.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
         with explained(self._path):
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            # As a script: each step frees one page, and execute() takes only the first.
+            self._connection.executescript("PRAGMA incremental_vacuum")
+        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def data_version(self) -> int:
         """Return a number that changes when another connection has written."""
@@ -150,9 +155,11 @@ def explained(path: Path | None) -> Iterator[None]:
 
 
 def _failure(path: Path | None, error: sqlite3.Error) -> TernError | None:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+        return ChatGone()
     # Extended codes keep the primary one in their low byte. https://www.sqlite.org/rescode.html
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    match code:
+    match code & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return HistoryBusy(file=path)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:

@@ -21,6 +21,8 @@ from engine.errors import ImportRefused
 MOST_BYTES = 256_000_000  # of JSON; a decade of daily chats
 _CONVERSATIONS = re.compile(r"(?:.*/)?conversations(?:-\d+)?\.json")
 _PART = 1 << 20  # bytes read at a time
+# What zipfile raises on bad bytes, an unknown method and a password.
+_ZIP_TROUBLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
 
 
 class _Header(msgspec.Struct):
@@ -28,7 +30,7 @@ class _Header(msgspec.Struct):
     version: int = 0
 
 
-class _Refusal(Exception):
+class Refusal(Exception):
     """Why a file is no import."""
 
 
@@ -38,63 +40,71 @@ def import_file(history: History, path: Path) -> Imported:
     Raises ImportRefused where it cannot be read; nothing is added then.
     """
     try:
-        chats = [chat for data in _contents(path) for chat in _chats(data)]
-    except _Refusal as refusal:
-        reason = str(refusal)
+        chats = [chat for data in _contents(path) for chat in read_chats(data)]
+    except Refusal as refusal:
+        raise ImportRefused(file=path, reason=refusal) from refusal
     except OSError as error:
-        reason = error.strerror or str(error)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
-        reason = "the zip is damaged or encrypted"
+        raise ImportRefused(file=path, reason=error.strerror or error) from error
+    return interchange.add(history, chats)
+
+
+def read_chats(data: bytes) -> list[ChatFile]:
+    """Return the chats of one JSON document. Raises Refusal where it is none, or a damaged one."""
+    try:
+        return _decoded(data.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
-        reason = f"its contents are not as they should be ({error})"
-    except msgspec.DecodeError:
-        reason = "it is not JSON"
-    else:
-        return interchange.add(history, chats)
-    raise ImportRefused(file=path, reason=reason)
+        raise Refusal(f"its contents are not as they should be ({error})") from error
+    except msgspec.DecodeError as error:
+        raise Refusal("it is not JSON") from error
+
+
+def read_bounded(file: IO[bytes], most: int) -> bytes:
+    """Return all of `file`, which may be larger than it says. Raises Refusal above `most` bytes."""
+    data = bytearray()
+    while part := file.read(_PART):
+        data += part
+        if len(data) > most:
+            raise Refusal(f"it holds more than {MOST_BYTES / 1e6:.0f} MB")
+    return bytes(data)
 
 
 def _contents(path: Path) -> Iterator[bytes]:
     """The JSON documents in the file."""
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
-            yield _bounded(file, MOST_BYTES)
+            yield read_bounded(file, MOST_BYTES)
         return
-    with zipfile.ZipFile(path) as archive:
-        names = sorted(filter(_CONVERSATIONS.fullmatch, archive.namelist()))
-        if not names:
-            raise _Refusal("there is no conversations.json in it")
-        left = MOST_BYTES
-        for name in names:
-            with archive.open(name) as member:
-                data = _bounded(member, left)
-            left -= len(data)
-            yield data
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield from _members(archive)
+    except _ZIP_TROUBLE as error:
+        raise Refusal("the zip is damaged or encrypted") from error
 
 
-def _bounded(file: IO[bytes], most: int) -> bytes:
-    """All of `file`, which may say that it is smaller than it is."""
-    data = bytearray()
-    while part := file.read(_PART):
-        data += part
-        if len(data) > most:
-            raise _Refusal(f"it holds more than {MOST_BYTES / 1e6:.0f} MB")
-    return bytes(data)
+def _members(archive: zipfile.ZipFile) -> Iterator[bytes]:
+    names = sorted(filter(_CONVERSATIONS.fullmatch, archive.namelist()))
+    if not names:
+        raise Refusal("there is no conversations.json in it")
+    left = MOST_BYTES
+    for name in names:
+        with archive.open(name) as member:
+            data = read_bounded(member, left)
+        left -= len(data)
+        yield data
 
 
-def _chats(data: bytes) -> list[ChatFile]:
-    data = data.removeprefix(b"\xef\xbb\xbf")
+def _decoded(data: bytes) -> list[ChatFile]:
     if data.lstrip()[:1] == b"[":
         conversations = msgspec.json.decode(data, type=list[chatgpt.Conversation])
         return [chatgpt.convert(conversation) for conversation in conversations]
     header = msgspec.json.decode(data, type=_Header)
     if header.format != "tern-chats":
-        raise _Refusal("it is not an export of chats")
+        raise Refusal("it is not an export of chats")
     if header.version > interchange.VERSION:
-        raise _Refusal("it was written by a newer version of Tern")
+        raise Refusal("it was written by a newer version of Tern")
     chats = msgspec.json.decode(data, type=Archive).chats
     for chat in chats:
         for place, message in enumerate(chat.messages):
             if message.parent is not None and message.parent >= place:
-                raise _Refusal("a message in it stands before the one that it follows")
+                raise Refusal("a message in it stands before the one that it follows")
     return chats

@@ -167,8 +167,6 @@ def _add(connection: sqlite3.Connection, chat: ChatFile) -> int:
             "attachments": tree.as_text(message.attachments),
         }
         ids.append(tree.add_row(connection, "message", values))
-    if not title:
-        tree.entitle(connection, made)
     return made
 
 

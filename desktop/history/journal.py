@@ -16,11 +16,14 @@ INTERVAL = 1.0  # seconds of text that a kill may take at most
 
 @dataclass
 class _Growth:
-    """An answer of this process: its text so far and when that was last written."""
+    """An answer of this process as it is to be written, and when it was last."""
 
     text: str
     written_at: float
     is_written: bool = True
+    state: MessageState = "growing"
+    finish_reason: FinishReason | None = None
+    metrics: Metrics | None = None
 
 
 class Journal:
@@ -47,7 +50,6 @@ class Journal:
         with self._database.writing() as connection:
             question = tree.find(connection, parent)
             tree.touch(connection, question["chat"])
-            tree.select(connection, parent)
             made = tree.insert(
                 connection,
                 question["chat"],
@@ -71,7 +73,7 @@ class Journal:
         """
         with self._database.writing() as connection:
             row = tree.find(connection, message)
-            if row["state"] == "growing":
+            if row["state"] == "growing" and is_alive(row["writer"]):
                 raise AnswerStillGrowing()
             tree.touch(connection, row["chat"])
             tree.select(connection, message)
@@ -92,16 +94,17 @@ class Journal:
         growth = self._growing[message]
         growth.text = text
         growth.is_written = False
-        self._write_due(message, growth)
+        self._write_if_due(message, growth)
 
     def flush_due(self) -> None:
         """Write what has waited for a second: to be called about twice a second.
 
-        Without it the last words before a long pause would wait for the next ones.
+        Without it the last words before a long pause would wait for the next ones, and what a
+        full disk refused would not be tried again. Raises as `grow` does.
         """
-        for message, growth in self._growing.items():
+        for message, growth in list(self._growing.items()):
             if not growth.is_written:
-                self._write_due(message, growth)
+                self._write_if_due(message, growth)
 
     def end_answer(
         self,
@@ -114,29 +117,19 @@ class Journal:
     ) -> None:
         """Write the answer's whole text and how it ended: whole, partial or failed.
 
-        An answer that was deleted meanwhile stays deleted.
+        An answer that was deleted meanwhile stays deleted. Raises as `grow` does.
         """
-        if state == "growing":
-            raise ValueError("an answer does not end by growing")
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE message SET content = ?, state = ?, finish_reason = ?, metrics = ?,"
-                " writer = NULL WHERE id = ? AND writer = ?",
-                (
-                    tree.clean(text),
-                    state,
-                    finish_reason,
-                    tree.as_text(metrics) if metrics else None,
-                    message,
-                    self._writer,
-                ),
-            )
-        self._growing.pop(message, None)
+        growth = self._growing[message]
+        growth.text, growth.state = text, state
+        growth.finish_reason, growth.metrics = finish_reason, metrics
+        growth.is_written = False
+        self._write(message, growth)
 
     def end_all(self) -> None:
         """End what still grows here as partial: the window closes."""
         for message, growth in list(self._growing.items()):
-            self.end_answer(message, growth.text, "partial")
+            growth.state = "partial" if growth.state == "growing" else growth.state
+            self._write(message, growth)
 
     def recover(self) -> None:
         """Mark as partial what a process that is gone left growing."""
@@ -151,13 +144,27 @@ class Journal:
                 [(writer,) for writer in gone],
             )
 
-    def _write_due(self, message: int, growth: _Growth) -> None:
-        if self._clock() - growth.written_at < INTERVAL:
-            return
+    def _write_if_due(self, message: int, growth: _Growth) -> None:
+        if self._clock() - growth.written_at >= INTERVAL:
+            self._write(message, growth)
+
+    def _write(self, message: int, growth: _Growth) -> None:
         growth.written_at = self._clock()  # before it may fail: a full disk is asked once a second
+        ended = growth.state != "growing"
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE message SET content = ? WHERE id = ? AND writer = ?",
-                (tree.clean(growth.text), message, self._writer),
+                "UPDATE message SET content = ?, state = ?, finish_reason = ?, metrics = ?,"
+                " writer = ? WHERE id = ? AND writer = ?",
+                (
+                    tree.clean(growth.text),
+                    growth.state,
+                    growth.finish_reason,
+                    tree.as_text(growth.metrics) if growth.metrics else None,
+                    None if ended else self._writer,
+                    message,
+                    self._writer,
+                ),
             )
         growth.is_written = True
+        if ended:
+            del self._growing[message]

@@ -73,6 +73,5 @@ class Messages:
 
     def remove(self, message: int) -> None:
         """Delete the message and all that follows it, for good: the window asks first."""
-        with self._database.writing() as connection:
+        with self._database.wiping() as connection:
             tree.remove(connection, message)
-        self._database.wipe_freed()

@@ -73,10 +73,12 @@ def leaf(connection: sqlite3.Connection, chat: int) -> int | None:
 
 
 def insert(connection: sqlite3.Connection, chat: int, parent: int | None, **columns: Any) -> int:
-    """Add a message below `parent`, selected in place of its siblings; return its id."""
+    """Add a message below `parent` and lead the path to it; return its id."""
     if "content" in columns:
         columns["content"] = clean(columns["content"])
     values = {"chat": chat, "parent": parent, "selected": 1, "created": time.time()} | columns
+    if parent is not None:
+        select(connection, parent)
     _unselect(connection, chat, parent)
     return add_row(connection, "message", values)
 
