@@ -86,7 +86,9 @@ def _is_pdf(path: Path) -> bool:
 
 
 def _decoded(name: str, data: bytes) -> str:
-    text = _by_mark(data) or _by_guess(data)
+    text = _by_mark(data)
+    if text is None:
+        text = _by_guess(data)
     if text is None or "\0" in text:
         raise _refused(name, "it is not a text file", _ATTACH_TEXT)
     if not text.strip():

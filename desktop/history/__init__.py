@@ -42,8 +42,8 @@ from desktop.history.interchange import Imported, as_json
 from desktop.history.prompt import engine_messages
 from desktop.history.records import Chat, ChatSettings, Folder, Found, Message, MessageState
 from desktop.history.rendering import html_page, markdown
+from desktop.history.texts import title_of
 from desktop.history.thread import HistoryThread
-from desktop.history.titles import title_of
 
 __all__ = [
     "Chat",

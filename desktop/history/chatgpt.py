@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from desktop.history.interchange import ChatFile, MessageFile
-from desktop.history.titles import title_of
+from desktop.history.texts import title_of
 
 _LATEST = 4e9  # seconds since 1970: the latest moment that a ChatFile holds
 # Marks of citations, between characters of private use.

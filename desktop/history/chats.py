@@ -11,7 +11,7 @@ import msgspec
 from desktop.history import tree
 from desktop.history.database import Database
 from desktop.history.records import Chat, ChatSettings, Folder
-from desktop.history.titles import one_line
+from desktop.history.texts import one_line
 from engine.errors import ChatGone, FolderExists
 
 _decoder = msgspec.json.Decoder(ChatSettings)
@@ -28,7 +28,7 @@ class Chats:
     ) -> Chat:
         """Make an empty chat. Without a title, the first question gives one."""
         now = time.time()
-        title = one_line(tree.clean(title))
+        title = one_line(title)
         with self._database.writing() as connection:
             made = tree.add_row(
                 connection,
@@ -61,7 +61,7 @@ class Chats:
 
     def rename(self, chat: int, title: str) -> None:
         """Give the chat a title of the person's own; "" goes back to the automatic one."""
-        own = one_line(tree.clean(title))
+        own = one_line(title)
         with self._database.writing() as connection:
             _change(connection, chat, title=own, title_is_own=bool(own))
             tree.entitle(connection, chat)
@@ -106,13 +106,13 @@ class Chats:
 
     def add_folder(self, name: str) -> Folder:
         """Make a folder. Raises FolderExists where one has that name."""
-        name = one_line(tree.clean(name))
+        name = one_line(name)
         with _named(name), self._database.writing() as connection:
             return Folder(tree.add_row(connection, "folder", {"name": name}), name)
 
     def rename_folder(self, folder: int, name: str) -> None:
         """Give the folder another name. Raises FolderExists where one has it."""
-        name = one_line(tree.clean(name))
+        name = one_line(name)
         with _named(name), self._database.writing() as connection:
             connection.execute("UPDATE folder SET name = ? WHERE id = ?", (name, folder))
 

@@ -16,7 +16,7 @@ from desktop.history import tree
 from desktop.history.database import Row
 from desktop.history.history import History
 from desktop.history.records import ChatSettings, MessageState, Speaker
-from desktop.history.titles import one_line
+from desktop.history.texts import one_line
 from engine.messages import FinishReason, Kernel, Precision
 
 VERSION = 1
@@ -135,9 +135,9 @@ def _message(row: Row, places: dict[int, int]) -> MessageFile:
 
 
 def _add(connection: sqlite3.Connection, chat: ChatFile) -> int:
-    title = one_line(tree.clean(chat.title))
+    title = one_line(chat.title)
     values = {
-        "uid": tree.clean(chat.uid),
+        "uid": chat.uid,
         "title": title,
         "title_is_own": chat.title_is_own and bool(title),
         "folder": _folder(connection, chat.folder),
@@ -154,7 +154,7 @@ def _add(connection: sqlite3.Connection, chat: ChatFile) -> int:
             "chat": made,
             "parent": None if message.parent is None else ids[message.parent],
             "role": message.role,
-            "content": tree.clean(message.content),
+            "content": message.content,
             # Whoever made it grow wrote into another file.
             "state": "partial" if message.state == "growing" else message.state,
             "selected": place in selected,
@@ -182,7 +182,7 @@ def _selected(messages: Sequence[MessageFile]) -> set[int]:
 
 def _folder(connection: sqlite3.Connection, name: str | None) -> int | None:
     """The id of the folder of that name, which is made where there is none."""
-    name = one_line(tree.clean(name or ""))
+    name = one_line(name or "")
     if not name:
         return None
     found = connection.execute("SELECT id FROM folder WHERE name = ?", (name,)).fetchone()

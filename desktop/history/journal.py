@@ -8,6 +8,7 @@ from desktop.history import tree
 from desktop.history.database import Database
 from desktop.history.processes import is_alive, this_process
 from desktop.history.records import Message, MessageState
+from desktop.history.texts import clean
 from engine.errors import AnswerStillGrowing
 from engine.messages import FinishReason, Kernel, Metrics, Precision
 
@@ -156,7 +157,7 @@ class Journal:
                 "UPDATE message SET content = ?, state = ?, finish_reason = ?, metrics = ?,"
                 " writer = ? WHERE id = ? AND writer = ?",
                 (
-                    tree.clean(growth.text),
+                    clean(growth.text),
                     growth.state,
                     growth.finish_reason,
                     tree.as_text(growth.metrics) if growth.metrics else None,

@@ -7,8 +7,7 @@ from desktop.history.chats import as_chat
 from desktop.history.database import Database, Row
 from desktop.history.folding import fold, place_of, spans
 from desktop.history.records import Found
-from desktop.history.titles import one_line
-from desktop.history.tree import clean
+from desktop.history.texts import clean, one_line
 
 _LONGEST_QUERY = 400  # characters
 _MOST_TERMS = 8

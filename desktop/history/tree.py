@@ -9,13 +9,12 @@ import json
 import sqlite3
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from desktop.attachments import Attachment
 from desktop.history.records import Message
-from desktop.history.titles import title_of
+from desktop.history.texts import clean, title_of
 from engine.errors import ChatGone
 from engine.messages import Kernel, Metrics, Precision
 
@@ -44,11 +43,6 @@ SUBTREE = """
 """
 
 
-def clean(text: str) -> str:
-    """Return `text` as it can be stored: half characters become the replacement character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def find(connection: sqlite3.Connection, message: int) -> sqlite3.Row:
     """Return the row of `message`. Raises ChatGone where it was deleted."""
     row = connection.execute("SELECT * FROM message WHERE id = ?", (message,)).fetchone()
@@ -72,10 +66,8 @@ def leaf(connection: sqlite3.Connection, chat: int) -> int | None:
     return rows[-1]["id"] if rows else None
 
 
-def insert(connection: sqlite3.Connection, chat: int, parent: int | None, **columns: Any) -> int:
+def insert(connection: sqlite3.Connection, chat: int, parent: int | None, **columns: object) -> int:
     """Add a message below `parent` and lead the path to it; return its id."""
-    if "content" in columns:
-        columns["content"] = clean(columns["content"])
     values = {"chat": chat, "parent": parent, "selected": 1, "created": time.time()} | columns
     if parent is not None:
         select(connection, parent)
@@ -87,7 +79,8 @@ def add_row(connection: sqlite3.Connection, table: str, values: Mapping[str, obj
     """Insert one row, whose columns the code names, and return its id."""
     names, marks = ", ".join(values), ", ".join("?" * len(values))
     query = f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING id"
-    return int(connection.execute(query, tuple(values.values())).fetchone()[0])
+    stored = [clean(value) if isinstance(value, str) else value for value in values.values()]
+    return int(connection.execute(query, stored).fetchone()[0])
 
 
 def select(connection: sqlite3.Connection, message: int) -> None:

@@ -158,13 +158,11 @@ def test_what_a_file_marks_wrongly_is_put_right(history: History, tmp_path: Path
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200) | st.from_regex(r'[\[{]"?[a-z":\[\]{},0-9 ]*', fullmatch=True))
 def test_no_bytes_fail_without_a_sentence(data: bytes | str) -> None:
-    temporary = History.temporary()
     content = data if isinstance(data, bytes) else data.encode()
     try:
         importing.read_chats(content)
     except importing.Refusal as refused:
         assert str(refused)
-    temporary.close()
 
 
 # -- bounds --------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from desktop.history.database import Database
 from desktop.history.processes import is_alive, this_process
 from engine.errors import AnswerStillGrowing, HistoryUnwritable
 from engine.messages import Metrics
-from tests.history.conftest import answered, exchange
 
 FIGURES = Metrics(
     prompt_tokens=7,
@@ -190,11 +189,3 @@ def test_a_number_that_was_given_again_is_another_process() -> None:
     assert is_alive(this_process())
     assert not is_alive(f"{psutil.Process().pid}:{started - 60}")
     assert not is_alive("") and not is_alive("x:y")
-
-
-def test_regenerating_leaves_the_other_versions_alone(history: History) -> None:
-    chat = history.chats.create()
-    question, first = exchange(history, chat, "one", "1a")
-    answered(history, question, "1b")
-    history.messages.select(first.id)
-    assert history.messages.path(chat.id)[1].content == "1a"

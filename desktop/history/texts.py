@@ -1,4 +1,4 @@
-"""A chat's title, taken from its first message at once: no model is asked for it."""
+"""Texts as they are stored and named; a chat's title is taken from its first message at once."""
 
 import re
 
@@ -16,9 +16,14 @@ _TAG = re.compile(r"</?[a-zA-Z][^>\n]{0,200}>")
 _SENTENCE = re.compile(r"^.{8,}?(?:[.!?…؟]+(?=\s)|[。！？]+)")
 
 
+def clean(text: str) -> str:
+    """Return `text` as it can be stored: half characters become the replacement character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def one_line(text: str, longest: int = _LONGEST_GIVEN) -> str:
     """Return `text` on one line, without control characters, of at most `longest` characters."""
-    line = " ".join(_CONTROLS.sub(" ", text[: 10 * longest]).split())
+    line = " ".join(_CONTROLS.sub(" ", clean(text[: 10 * longest])).split())
     return line if len(line) <= longest else _cut(line, longest)
 
 
