@@ -7,7 +7,7 @@ How a chat is lived:
 
     question = history.messages.ask(chat.id, "Why is the sky blue?")     # the title is there now
     answer = history.journal.begin_answer(question.id, model="demo", precision=Precision.INT4)
-    history.journal.grow(answer.id, text_so_far)            # as text comes; writes once a second
+    history.journal.grow(answer.id, text_so_far)            # as text comes; writes twice a second
     history.journal.flush_due()                             # twice a second, by the engine's pulse
     history.journal.end_answer(answer.id, text, "whole", finish_reason="end", metrics=metrics)
 

@@ -3,7 +3,7 @@
 Two windows may have the file open. The write-ahead log lets one write while the other reads; each
 write is one short transaction that takes the lock at its beginning, so two of them wait for each
 other (`_PATIENCE`) and never fail half-way. synchronous=NORMAL: killing the program loses nothing
-that was committed; only a loss of power may take the last seconds, and never the file.
+that was committed; a loss of power may take what the system had not yet written, never the file.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from desktop.history.folding import findable, fold
 from desktop.history.schema import APPLICATION_ID, MIGRATIONS, Migration
+from desktop.history.texts import one_line
 from engine.errors import (
     ChatGone,
     HistoryBusy,
@@ -194,7 +195,7 @@ def _prepare(path: Path, newest: int, patience: float) -> None:
             raise HistoryTooNew(file=path)
         trouble = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if trouble != "ok":
-            raise HistoryDamaged(file=path, reason=trouble, copies=_copies(path))
+            raise HistoryDamaged(file=path, reason=one_line(trouble), copies=_copies(path))
 
 
 def _connect(name: Path | str, patience: float) -> sqlite3.Connection:

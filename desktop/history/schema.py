@@ -89,7 +89,7 @@ _FINDING = (
         DELETE FROM title_index WHERE rowid = old.id;
     END
     """,
-    # An answer in progress is written every second, and indexed once, at its end.
+    # An answer in progress is written again and again, and indexed once, at its end.
     """
     CREATE TRIGGER message_added AFTER INSERT ON message WHEN new.state <> 'growing' BEGIN
         INSERT INTO message_index (rowid, text)

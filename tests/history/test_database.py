@@ -48,6 +48,7 @@ def refused(file: Path, kind: type[TernError]) -> str:
         History.open(file)
     assert file.read_bytes() == before
     assert str(file) in caught.value.said
+    assert "\n" not in caught.value.said
     assert caught.value.advice
     return caught.value.said
 

@@ -1,4 +1,4 @@
-"""Answers in progress: written once a second, ended once, marked where their process is gone."""
+"""Answers in progress: written twice a second, ended once, marked where their process is gone."""
 
 import subprocess
 import sys
@@ -64,26 +64,26 @@ def stored(file: Path, answer: Message) -> tuple[str, str]:
     return row["content"], row["state"]
 
 
-def test_text_is_written_at_most_once_a_second(timed: History, clock: Clock, file: Path) -> None:
+def test_text_is_written_twice_a_second(timed: History, clock: Clock, file: Path) -> None:
     answer = begin(timed)
     statements: list[str] = []
     timed.database._connection.set_trace_callback(statements.append)
-    for step in range(1, 101):  # 3 seconds, at 33 chunks a second
-        clock.now = 100.0 + step * 0.03
+    for step in range(1, 101):  # 2 seconds, at 50 chunks a second
+        clock.now = 100.0 + step / 50
         timed.journal.grow(answer.id, "x" * step)
-    assert len({text for text in statements if text.startswith("UPDATE message")}) == 2
-    assert stored(file, answer) == ("x" * 68, "growing")
+    assert len({text for text in statements if text.startswith("UPDATE message")}) == 4
+    assert stored(file, answer) == ("x" * 100, "growing")
 
 
 def test_the_last_words_before_a_pause_are_written_by_the_pulse(
     timed: History, clock: Clock, file: Path
 ) -> None:
     answer = begin(timed)
-    clock.now += 0.5
+    clock.now += 0.3
     timed.journal.grow(answer.id, "Well")
     timed.journal.flush_due()
     assert stored(file, answer)[0] == ""
-    clock.now += 0.5
+    clock.now += 0.3
     timed.journal.flush_due()
     assert stored(file, answer)[0] == "Well"
 
