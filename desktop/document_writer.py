@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from markdown_it.token import Token
-from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QTextBlockFormat,
     QTextCharFormat,
@@ -18,7 +17,7 @@ from PySide6.QtGui import (
 )
 
 from desktop.formula_object import CHARACTER, FormulaObject
-from desktop.look import Look
+from desktop.look import CODE_TOP, Look
 from desktop.markdown.reader import Unit
 from desktop.markdown.table import Table, read_table
 from desktop.typesetter import Typesetter
@@ -134,6 +133,8 @@ class DocumentWriter:
 
     def _begin(self, form: QTextBlockFormat) -> int:
         """Begin a block, and return its position. The first of an item gets the item's mark."""
+        if self._cursor.position() == 0:
+            form.setTopMargin(min(form.topMargin(), self.look.px(CODE_TOP)))
         if self._fresh:
             self._cursor.setBlockFormat(form)
             self._cursor.setBlockCharFormat(self._format())
@@ -192,14 +193,13 @@ class DocumentWriter:
             case "fence" | "code_block":
                 self._code(token, unit)
             case "math_block":
-                form = self.look.block(self._depth, self._indent)
-                form.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-                self._begin(form)
+                self._begin(self.look.formula_block(self._depth, self._indent))
                 self._formula(token, display=True)
             case "hr":
-                self.written.rules.append(
-                    self._begin(self.look.rule_block(self._depth, self._indent))
-                )
+                if self._cursor.position():
+                    self._fresh = False  # Qt puts an empty line after a table beside it
+                form = self.look.rule_block(self._depth, self._indent)
+                self.written.rules.append(self._begin(form))
             case "blockquote_open":
                 self._depth += 1
                 quotes.append(self._next_position())
@@ -271,8 +271,6 @@ class DocumentWriter:
             self._cursor.insertText(table.rest.replace("\n", LINE_BREAK), self._format())
 
     def _cells(self, table: Table) -> None:
-        if self._fresh:  # Qt needs a line before a table
-            self._begin(self.look.gap(1))
         cursor = self._cursor
         form = self.look.table(self._depth, self._indent)
         made = cursor.insertTable(len(table.rows), table.columns, form)
@@ -288,7 +286,7 @@ class DocumentWriter:
         self._heading = ""
         self._cursor = cursor
         cursor.movePosition(QTextCursor.MoveOperation.End)
-        cursor.setBlockFormat(self.look.gap(1))
+        cursor.setBlockFormat(QTextBlockFormat())
         self._fresh = True
 
     # -- within a block --------------------------------------------------------------------------
@@ -357,7 +355,9 @@ class DocumentWriter:
 
     def _formula(self, token: Token, display: bool) -> None:
         """Write a formula: its picture, or its source while there is none."""
-        drawn = self._typesetter.formula(token.content, self.look.size, display)
+        drawn = self._typesetter.formula(
+            token.content, self.look.formula_size, display
+        )
         if drawn is None:
             self.awaits = True
         if not drawn:

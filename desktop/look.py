@@ -20,7 +20,6 @@ from desktop.theme import Palette
 _BASE = 15.0  # px at 100 %
 _LINE_HEIGHT = 140.0  # per cent
 _CODE_LINE_HEIGHT = 130.0
-_CELL_LINE_HEIGHT = 120.0
 _HEADINGS = {"h1": 1.45, "h2": 1.25, "h3": 1.1}
 _ALIGNMENTS = {
     "left": Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute,
@@ -29,6 +28,10 @@ _ALIGNMENTS = {
 }
 _Proportional = QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
 _Fixed = QTextBlockFormat.LineHeightTypes.FixedHeight.value
+
+CODE_TOP = 5.0  # px at 100 % from the edge of a box to the name of its language
+CODE_SIDE = 14.0  # from its edge to the code, left and right
+CODE_BOTTOM = 12.0
 
 DEPTH = QTextFormat.Property.UserProperty.value + 1  # of quotations, for copying
 
@@ -46,6 +49,11 @@ class Look:
     def size(self) -> float:
         """The height of letters in px."""
         return round(_BASE * self.zoom * (0.92 if self.muted else 1.0))
+
+    @property
+    def formula_size(self) -> float:
+        """The size in px at which a formula's letters are as tall as those around it."""
+        return self.size * 1.2
 
     @property
     def colour(self) -> QColor:
@@ -117,6 +125,7 @@ class Look:
         """Return the format of a paragraph within `depth` quotations and `indent` lists."""
         made = QTextBlockFormat()
         made.setLineHeight(_LINE_HEIGHT, _Proportional)
+        made.setTopMargin(0 if tight else self.px(10))
         made.setBottomMargin(self.px(3 if tight else 10))
         made.setIndent(indent)
         made.setLeftMargin(self.px(16) * depth)
@@ -127,15 +136,23 @@ class Look:
     def plain_block(self) -> QTextBlockFormat:
         """Return the format of a line of text that is no Markdown."""
         made = self.block()
+        made.setTopMargin(0)
         made.setBottomMargin(0)
         return made
 
     def cell(self, alignment: str) -> QTextBlockFormat:
         """Return the format of a table's cell: "left", "center", "right" or ""."""
         made = self.plain_block()
-        made.setLineHeight(_CELL_LINE_HEIGHT, _Proportional)
+        made.setLineHeight(100, _Proportional)
         if alignment in _ALIGNMENTS:
             made.setAlignment(_ALIGNMENTS[alignment])
+        return made
+
+    def formula_block(self, depth: int, indent: int) -> QTextBlockFormat:
+        """Return the format of a formula on a line of its own."""
+        made = self.block(depth, indent)
+        made.setLineHeight(100, _Proportional)
+        made.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         return made
 
     def rule_block(self, depth: int, indent: int) -> QTextBlockFormat:
@@ -155,10 +172,10 @@ class Look:
     def code_label(self, depth: int, indent: int) -> QTextBlockFormat:
         """Return the format of the line above code."""
         made = self.block(depth, indent)
-        made.setLineHeight(self.px(30), _Fixed)
-        made.setTopMargin(self.px(4))
+        made.setLineHeight(self.px(24), _Fixed)
+        made.setTopMargin(self.px(4 + CODE_TOP))
         made.setBottomMargin(0)
-        made.setLeftMargin(made.leftMargin() + self.px(14))
+        made.setLeftMargin(made.leftMargin() + self.px(CODE_SIDE))
         made.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         return made
 
@@ -167,14 +184,8 @@ class Look:
         made = self.code_label(depth, indent)
         made.setLineHeight(_CODE_LINE_HEIGHT, _Proportional)
         made.setTopMargin(0)
-        made.setBottomMargin(self.px(24) if ends else 0)
-        made.setRightMargin(made.rightMargin() + self.px(14))
-        return made
-
-    def gap(self, height: float) -> QTextBlockFormat:
-        """Return the format of an empty line of `height` px, as Qt needs them around tables."""
-        made = QTextBlockFormat()
-        made.setLineHeight(height, _Fixed)
+        made.setBottomMargin(self.px(CODE_BOTTOM + 10) if ends else 0)
+        made.setRightMargin(made.rightMargin() + self.px(CODE_SIDE))
         return made
 
     def table(self, depth: int, indent: int) -> QTextTableFormat:

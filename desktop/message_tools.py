@@ -30,6 +30,8 @@ class MessageTools(QWidget):
         self._row.setSpacing(2)
         for widget in (self.previous, self.place, self.next):
             self._row.addWidget(widget)
+        for arrow in (self.previous, self.next):
+            arrow.setObjectName("arrow")
         self.previous.clicked.connect(lambda: self._go(-1))
         self.next.clicked.connect(lambda: self._go(1))
 
@@ -49,7 +51,14 @@ class MessageTools(QWidget):
                 self._add(act)
             if act in self.acts:
                 self.acts[act].setVisible(wanted)
-        self.adjustSize()
+        self.fit()
+
+    def fit(self) -> None:
+        """Take the room that the buttons need."""
+        for child in self.findChildren(QWidget):
+            child.ensurePolished()  # the style sheet brings fonts and paddings
+        self._row.invalidate()
+        self.resize(self._row.sizeHint())
 
     def focus_chain(self) -> list[QWidget]:
         """Return what Tab reaches, in order."""

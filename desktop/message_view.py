@@ -25,10 +25,11 @@ from desktop.widgets import label, styled
 
 SIDE = 10  # px beside the text, for the frame that shows the focus
 _BUBBLE = 14  # px within the bubble, left and right
-_BUBBLE_TOP = 10
+_BUBBLE_TOP = 10  # and below: less, since a line leaves space under it
+_BUBBLE_BOTTOM = 4
 _BUBBLE_SHARE = 0.86  # of the column
 _TOP = 6  # px above a message
-_TOOLS = 30  # px for the row of tools
+_TOOLS = 36  # px for the row of tools
 _CAPTION = 24
 _ROOMY = 560  # px of width in which caption and tools share a row
 
@@ -76,7 +77,7 @@ class MessageView(QFrame):
         self.body.link_opened.connect(_open)
         self.caption = label("", "caption")
         self.caption.setParent(self)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.show_message(message)
 
     @property
@@ -217,7 +218,7 @@ class MessageView(QFrame):
 
     def _arrange_bubble(self, bubble: QFrame, top: int) -> int:
         width = self.body.width() + 2 * _BUBBLE
-        height = self.body.height() + 2 * _BUBBLE_TOP
+        height = self.body.height() + _BUBBLE_TOP + _BUBBLE_BOTTOM
         left = SIDE + self._width - width
         bubble.setGeometry(left, top, width, height)
         bubble.setVisible(self._editor is None)
@@ -235,7 +236,7 @@ class MessageView(QFrame):
         self.caption.adjustSize()
         self.caption.setVisible(bool(self.caption.text()))
         self.caption.setGeometry(
-            SIDE, top + 4, min(self.caption.width(), self._width), self.caption.height()
+            SIDE, top + 7, min(self.caption.width(), self._width), self.caption.height()
         )
         left = SIDE - 6
         if self.caption.text() and self._width >= _ROOMY:
@@ -245,7 +246,7 @@ class MessageView(QFrame):
         if self._tools:
             if self._is_question:
                 left = SIDE + self._width - self._tools.width()
-            self._tools.move(left, top + 2)
+            self._tools.move(left, top + 3)
         return top + _TOOLS
 
     # -- tools -----------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QPushButton, QTextBrowser, QWidget
 
 from desktop.document_writer import CodeBox, DocumentWriter
-from desktop.look import Look
+from desktop.look import CODE_BOTTOM, CODE_SIDE, CODE_TOP, Look
 from desktop.markdown.parser import is_safe
 from desktop.markdown.reader import Unit
 from desktop.selection import selected_markdown
@@ -46,7 +46,7 @@ class TextPane(QTextBrowser):
         super().__init__(parent)
         self._settled: list[Unit] = []
         self._open: list[Unit] = []
-        self._copiers: dict[int, QPushButton] = {}  # by position of the code
+        self._copiers: list[QPushButton] = []
         self._set_up()
         self._writer = DocumentWriter(self.document(), look, typesetter)
         self._writer.clear(look)
@@ -70,7 +70,7 @@ class TextPane(QTextBrowser):
     @property
     def copiers(self) -> tuple[QPushButton, ...]:
         """The buttons that copy code, from top to bottom."""
-        return tuple(self._copiers[position] for position in sorted(self._copiers))
+        return tuple(self._copiers)
 
     @property
     def length(self) -> int:
@@ -113,40 +113,41 @@ class TextPane(QTextBrowser):
         self._place_copiers()
 
     def _bottom(self) -> float:
-        """Return where the last line ends; the space below it is the message's matter."""
-        document = self.document()
+        """Return where the text ends, or the box around its last lines."""
         boxes = self._writer.written.boxes
-        last = document.lastBlock()
-        spare = last.blockFormat().bottomMargin()
-        if boxes and boxes[-1].last == last.position():
-            spare = spare / 2
-        return document.size().height() - spare
+        box = self._box_area(boxes[-1]).bottom() if boxes else 0
+        return max(self.document().size().height(), box)
 
     # -- code ------------------------------------------------------------------------------------
 
     def _place_copiers(self) -> None:
-        boxes = {box.first: box for box in self._writer.written.boxes if box.begins}
-        for position in self._copiers.keys() - boxes.keys():
-            self._copiers.pop(position).deleteLater()
-        for position, box in boxes.items():
-            if position not in self._copiers:
-                self._copiers[position] = self._copier(position)
-            copier = self._copiers[position]
+        boxes = self._begun_boxes()
+        while len(self._copiers) > len(boxes):
+            spare = self._copiers.pop()
+            spare.hide()
+            spare.deleteLater()
+        while len(self._copiers) < len(boxes):
+            self._copiers.append(self._copier(len(self._copiers)))
+        for copier, box in zip(self._copiers, boxes, strict=True):
             area = self._box_area(box)
-            copier.move(int(area.right()) - copier.width() - 4, int(area.top()) + 3)
+            copier.move(int(area.right()) - copier.width() - 4, int(area.top()) + 4)
 
-    def _copier(self, position: int) -> QPushButton:
+    def _begun_boxes(self) -> list[CodeBox]:
+        return [box for box in self._writer.written.boxes if box.begins]
+
+    def _copier(self, number: int) -> QPushButton:
         made = button("Copy", "copyCode", "Copy this code", "Copy the code")
         made.setParent(self.viewport())
-        made.clicked.connect(lambda: self._copy_code(position))
+        made.clicked.connect(lambda: self._copy_code(number))
         made.setCursor(Qt.CursorShape.ArrowCursor)
+        made.ensurePolished()
         made.adjustSize()
         made.show()
         return made
 
-    def _copy_code(self, position: int) -> None:
-        box = next(box for box in self._writer.written.boxes if box.first == position)
-        self.code_wanted.emit(box.block, box.text, self._copiers[position])
+    def _copy_code(self, number: int) -> None:
+        box = self._begun_boxes()[number]
+        self.code_wanted.emit(box.block, box.text, self._copiers[number])
 
     def code_of(self, block: int) -> str:
         """Return what this pane has of the code that begins at `block` of the message."""
@@ -178,10 +179,11 @@ class TextPane(QTextBrowser):
         look, document = self._writer.look, self.document()
         first, last = document.findBlock(box.first), document.findBlock(box.last)
         form = first.blockFormat()
-        left = form.leftMargin() - look.px(14) + form.indent() * document.indentWidth()
-        bottom = self._block_area(last).bottom() + (look.px(12) if box.ends else 0)
-        right = self.width() - form.rightMargin() + (look.px(14) if first == last else 0)
-        return QRectF(QPointF(left, self._block_area(first).top()), QPointF(right, bottom))
+        left = form.leftMargin() - look.px(CODE_SIDE) + form.indent() * document.indentWidth()
+        right = self.width() - last.blockFormat().rightMargin() + look.px(CODE_SIDE)
+        top = self._block_area(first).top() - (look.px(CODE_TOP) if box.begins else 0)
+        bottom = self._block_area(last).bottom() + (look.px(CODE_BOTTOM) if box.ends else 0)
+        return QRectF(QPointF(left, top), QPointF(right, bottom))
 
     def _block_area(self, block: QTextBlock) -> QRectF:
         return self.document().documentLayout().blockBoundingRect(block)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, Signal
 from pygments.lexer import Lexer
 
+from desktop.markdown.formula import draw
 from desktop.markdown.highlight import LANGUAGES, Span, make_lexer, spans
 
 _KEPT = 1_000  # results
@@ -55,7 +56,7 @@ class Typesetter(QObject):
     def formula(self, latex: str, size: float, display: bool) -> Any:
         """Return the Formula, False where it cannot be drawn, None if not ready yet."""
         return self._result(
-            ("formula", latex, size, display), lambda: _draw(latex, size, display) or False
+            ("formula", latex, size, display), lambda: draw(latex, size, display) or False
         )
 
     def close(self) -> None:
@@ -87,8 +88,3 @@ class Typesetter(QObject):
         self._worker.submit(make).add_done_callback(keep)
         return None
 
-
-def _draw(latex: str, size: float, display: bool) -> Any:
-    from desktop.markdown.formula import draw  # its import takes a while: not the window's time
-
-    return draw(latex, size, display)

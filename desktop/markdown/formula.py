@@ -1,6 +1,6 @@
 """LaTeX -> a picture in SVG, by ziamath: pure Python, no LaTeX, no network, no files of its own.
 
-Knows no Qt. Its import reads a font, which takes a while. A formula is untrusted: its length is bounded, and so is the time it may take.
+Knows no Qt. A formula is untrusted: its length is bounded, and so is the time it may take.
 """
 
 import sys
@@ -11,9 +11,6 @@ from inspect import CO_GENERATOR
 from time import thread_time
 from types import FrameType
 from typing import TypeVar
-
-from ziamath.tex import tex2mml
-from ziamath.zmath import Math
 
 _Result = TypeVar("_Result")
 _LONGEST = 1_000  # characters
@@ -42,6 +39,10 @@ def draw(latex: str, size: float, display: bool) -> Formula | None:
     """
     if len(latex) > _LONGEST:
         return None
+    import ziamath  # not before the first formula: it reads a font, which takes a while
+
+    # Letters as plain paths: QtSvg cuts the <symbol>s off that they are otherwise.
+    ziamath.config.svg2 = False
     try:
         return _within(_LIMIT, lambda: _draw(latex, size, display))
     except (Exception, _TooLong):  # whatever the libraries make of nonsense
@@ -49,6 +50,9 @@ def draw(latex: str, size: float, display: bool) -> Formula | None:
 
 
 def _draw(latex: str, size: float, display: bool) -> Formula | None:
+    from ziamath.tex import tex2mml
+    from ziamath.zmath import Math
+
     mathml = tex2mml(latex, inline=not display)
     # A command that is not known comes through as it is: better the formula's source than that.
     if any("\\" in (text or "") for text in ElementTree.fromstring(mathml).itertext()):
