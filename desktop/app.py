@@ -11,13 +11,16 @@ from PySide6.QtCore import QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
+from desktop import wording
 from desktop.controller import Controller
+from desktop.conversation import Turn
 from desktop.dialogs import confirm_new_chat
 from desktop.engine_thread import EngineThread
 from desktop.main_window import MainWindow
 from desktop.menus import Menus
 from desktop.model_list import ModelScan
 from desktop.navigation import Page
+from desktop.shown_message import ShownMessage
 from desktop.state import Notice, Selection, State
 from desktop.theme import Theme
 from engine.client import EngineClient
@@ -152,6 +155,9 @@ def _connect_events(desktop: Desktop) -> None:
         if state is State.IDLE:
             chat.demo.hide()
 
+    def show_answer(turn: Turn) -> None:
+        chat.transcript.update_message(_shown(turn))
+
     controller.state_changed.connect(show_state)
     controller.selection_changed.connect(chat.header.show_selection)
     controller.loading_progressed.connect(chat.loading.show_progress)
@@ -159,11 +165,11 @@ def _connect_events(desktop: Desktop) -> None:
     controller.model_loaded.connect(chat.demo.show_model)
     controller.model_loaded.connect(chat.strip.show_model)
     controller.figures_arrived.connect(chat.strip.show_figures)
-    controller.turn_added.connect(chat.transcript.add)
+    controller.turn_added.connect(lambda turn: chat.transcript.add(_shown(turn)))
     controller.turn_added.connect(show_page)
     controller.reading_progressed.connect(chat.transcript.tell_reading)
-    controller.answer_grew.connect(chat.transcript.grow)
-    controller.answer_ended.connect(chat.transcript.finish)
+    controller.answer_grew.connect(show_answer)
+    controller.answer_ended.connect(show_answer)
     controller.exchange_dropped.connect(chat.transcript.drop_exchange)
     controller.exchange_dropped.connect(show_page)
     controller.conversation_cleared.connect(chat.transcript.clear)
@@ -174,6 +180,20 @@ def _connect_events(desktop: Desktop) -> None:
     controller.noticed.connect(chat.notice.show_notice)
     desktop.theme.changed.connect(chat.transcript.recolour)
     desktop.theme.changed.connect(desktop.window.navigation.recolour)
+
+
+def _shown(turn: Turn) -> ShownMessage:
+    """Return a turn as the transcript shows it."""
+    is_growing = turn.ending == "growing"
+    waits = is_growing and not turn.text
+    was_stopped = turn.ending == "cut" or turn.finish_reason in ("stopped", "length", "context")
+    return ShownMessage(
+        id=turn.id,
+        role=turn.role,
+        content=turn.text,
+        state="growing" if is_growing else "partial" if was_stopped else "whole",
+        caption="Reading the prompt…" if waits else "" if is_growing else wording.caption(turn),
+    )
 
 
 def _connect_settings(desktop: Desktop) -> None:

@@ -3,7 +3,9 @@
 Knows nothing of Qt or of the engine process; the controller changes it and the views show it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Literal
 
 from engine.messages import ChatMessage, FinishReason, Metrics, Precision
@@ -13,7 +15,7 @@ Ending = Literal["growing", "complete", "cut"]
 
 @dataclass(eq=False)
 class Turn:
-    """One message. `cut` answers ended without the engine saying so; their text is kept."""
+    """One message, with an id of its own in its conversation. `cut` answers ended without the engine saying so; their text is kept."""
 
     role: Literal["user", "assistant"]
     text: str = ""
@@ -21,6 +23,7 @@ class Turn:
     precision: Precision | None = None
     finish_reason: FinishReason | None = None
     metrics: Metrics | None = None
+    id: int = 0
 
 
 @dataclass
@@ -28,14 +31,15 @@ class Conversation:
     """Questions and answers in turn: every question is followed by its answer, empty or not."""
 
     turns: list[Turn] = field(default_factory=list)
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __bool__(self) -> bool:
         return bool(self.turns)
 
     def ask(self, text: str, precision: Precision) -> tuple[Turn, Turn]:
         """Add a question and its growing answer, and return both."""
-        question = Turn("user", text)
-        answer = Turn("assistant", ending="growing", precision=precision)
+        question = Turn("user", text, id=next(self._ids))
+        answer = Turn("assistant", ending="growing", precision=precision, id=next(self._ids))
         self.turns += [question, answer]
         return question, answer
 

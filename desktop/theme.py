@@ -35,6 +35,12 @@ class Palette:
     notice_border: str
     on_notice: str
     link: str
+    # of code
+    keyword: str
+    name: str
+    string: str
+    number: str
+    comment: str
 
 
 LIGHT = Palette(
@@ -55,6 +61,11 @@ LIGHT = Palette(
     notice_border="#e6c88f",
     on_notice="#5a3d06",
     link="#0a6682",
+    keyword="#8a2f86",
+    name="#1d5fa8",
+    string="#2f6b2c",
+    number="#9a4a12",
+    comment="#5b6870",
 )
 
 DARK = Palette(
@@ -75,15 +86,22 @@ DARK = Palette(
     notice_border="#5f4b1f",
     on_notice="#f0d9a8",
     link="#7fd0e8",
+    keyword="#d6a0e0",
+    name="#8fc1f5",
+    string="#a3d39c",
+    number="#efb98a",
+    comment="#98a5ac",
 )
 
 # (foreground, background, least contrast): 4.5 for text, 3 for the edge of a control.
 PAIRS: tuple[tuple[str, str, float], ...] = (
     *((fore, back, 4.5) for fore in ("text", "muted") for back in ("window", "surface", "hover")),
     ("text", "bubble", 4.5),
-    ("text", "code", 4.5),
+    *((fore, "code", 4.5) for fore in ("text", "muted", "keyword", "name", "string")),
+    *((fore, "code", 4.5) for fore in ("number", "comment", "link", "accent")),
     ("text", "selection", 4.5),
     ("link", "window", 4.5),
+    ("link", "bubble", 4.5),
     ("accent", "window", 4.5),
     ("accent", "surface", 4.5),
     ("on_accent", "accent", 4.5),

@@ -1,0 +1,46 @@
+"""The tokens of a table -> its rows, as many as can be laid out at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markdown_it.token import Token
+
+_MOST_CELLS = 400
+_MOST_COLUMNS = 20
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells, the first one the head. rest: what is too much for a table, as text.
+
+    alignments: "left", "center" or "right", or "" where the text's direction decides.
+    """
+
+    rows: Sequence[Sequence[Token]]
+    alignments: Sequence[str]
+    rest: str
+
+    @property
+    def columns(self) -> int:
+        """How many cells a row has."""
+        return len(self.alignments)
+
+
+def read_table(tokens: Sequence[Token], start: int) -> tuple[Table, int]:
+    """Return the table whose opening is at `start`, and how many tokens it has."""
+    rows: list[list[Token]] = []
+    alignments: list[str] = []
+    taken = 0
+    for token in tokens[start:]:
+        taken += 1
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "th_open":
+            alignments.append(str(token.attrs.get("style", "")).removeprefix("text-align:"))
+        elif token.type == "inline":
+            rows[-1].append(token)
+        elif token.type == "table_close":
+            break
+    shown = _MOST_CELLS // len(alignments) if len(alignments) <= _MOST_COLUMNS else 0
+    rest = "\n".join(" | ".join(cell.content for cell in row) for row in rows[shown:])
+    return Table(rows[:shown], alignments, rest), taken
