@@ -22,7 +22,9 @@ from desktop.model_list import ModelScan
 from desktop.navigation import Page
 from desktop.shown_message import ShownMessage
 from desktop.state import Notice, Selection, State
+from desktop.telemetry_panel import TelemetryPanel
 from desktop.theme import Theme
+from desktop.wiring.telemetry import connect_telemetry
 from engine.client import EngineClient
 from engine.messages import Loaded, Precision
 from engine.paths import Paths, assets_folder
@@ -40,6 +42,7 @@ class Desktop:
     settings: SettingsFile
     scan: ModelScan
     paths: Paths
+    telemetry: TelemetryPanel
 
 
 def build(
@@ -66,10 +69,12 @@ def build(
     )
     controller = Controller(lambda: EngineThread(EngineClient(paths, command)), selection)
     scan = ModelScan(remembered, paths)
-    desktop = Desktop(window, Menus(window), controller, theme, settings, scan, paths)
+    telemetry = TelemetryPanel(theme.palette, window)
+    desktop = Desktop(window, Menus(window), controller, theme, settings, scan, paths, telemetry)
     _connect_acts(desktop)
     _connect_events(desktop)
     _connect_settings(desktop)
+    connect_telemetry(window, desktop.menus, telemetry, controller, theme)
     _show_beginning(desktop)
     return desktop
 

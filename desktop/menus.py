@@ -29,6 +29,7 @@ class Menus(QObject):
     theme_chosen = Signal(str)
     log_wanted = Signal()
     page_chosen = Signal(object)  # Page
+    figures_wanted = Signal()
 
     def __init__(self, window: QMainWindow) -> None:
         super().__init__(window)
@@ -45,6 +46,9 @@ class Menus(QObject):
         engine.addAction("Open the engine's &log", self.log_wanted.emit)
         view = bar.addMenu("&View")
         self.pages = {page: self._page(view, page) for page in Page}
+        figures = view.addAction("&Figures in full")
+        figures.setShortcut(QKeySequence("Ctrl+T"))
+        figures.triggered.connect(self.figures_wanted)
         view.addSeparator()
         self.themes = {name: _choice(view, text, name) for name, text in _THEMES.items()}
         self._exclusive(self.themes, self.theme_chosen.emit)

@@ -3,12 +3,14 @@
 Shows the engine's own figures, live during an answer; computes none.
 """
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
-from desktop import wording
-from desktop.widgets import label, styled
+from desktop import figures, wording
+from desktop.figures import Figure
+from desktop.translation import tr
+from desktop.widgets import button, label, styled
 from engine.messages import Chunk, Done, Loaded, Memory, Prefilled
 
 _LIVE = 100  # ms between two updates of the live figures
@@ -16,38 +18,35 @@ _LIVE = 100  # ms between two updates of the live figures
 _COLUMNS = ((940, 7), (560, 4), (0, 3))
 
 
-class Figure(QWidget):
-    """A label, a value, and an explanation on hovering."""
+class Shown(QWidget):
+    """A figure's name and value, and on hovering how it is computed."""
 
-    def __init__(self, name: str, explanation: str) -> None:
+    def __init__(self, figure: Figure) -> None:
         super().__init__()
-        self._name = name
-        self._explanation = explanation
+        self._name = tr(figure.name)
+        self._how = tr(figure.how)
         self.value = label(wording.UNKNOWN, "figure")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
-        column.addWidget(label(name, "label"))
+        column.addWidget(label(self._name, "label"))
         column.addWidget(self.value)
-        self.setToolTip(explanation)
+        self.setToolTip(self._how)
         self.show_value(wording.UNKNOWN)
 
     def show_value(self, text: str) -> None:
         """Show `text` as the value."""
         self.value.setText(text)
-        spoken = "not known" if text == wording.UNKNOWN else text
+        spoken = tr("not known") if text == wording.UNKNOWN else text
         self.setAccessibleName(f"{self._name}: {spoken}")
-        self.setAccessibleDescription(self._explanation)
+        self.setAccessibleDescription(self._how)
 
 
-class ContextFigure(Figure):
+class ShownContext(Shown):
     """The tokens in the context, with a bar."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Context",
-            "Tokens of the conversation held by the model, of those it can hold at most.",
-        )
+        super().__init__(figures.CONTEXT)
         self.bar = styled(QProgressBar(), "context")
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(3)
@@ -60,39 +59,31 @@ class ContextFigure(Figure):
         """Show `used` of `length` tokens."""
         self.bar.setRange(0, max(1, length))
         self.bar.setValue(min(used, length))
-        self.show_value(f"{used:,} / {length:,}" if length else wording.UNKNOWN)
+        self.show_value(wording.of(used, length))
 
 
 class TelemetryStrip(QWidget):
-    """All figures in as many rows as the width asks for."""
+    """The most telling figures in as many rows as the width asks for, and the way to all."""
+
+    details_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         styled(self, "strip")
-        self.decode = Figure(
-            "Decode tokens/s",
-            "Speed of writing: tokens after the first, divided by the time from the first to the "
-            "last. Reading the prompt is not part of it.",
+        self.decode = Shown(figures.DECODE)
+        self.prefill = Shown(figures.PREFILL)
+        self.ttft = Shown(figures.TTFT)
+        self.memory = Shown(figures.MEMORY)
+        self.peak = Shown(figures.PEAK)
+        self.context = ShownContext()
+        self.kernel = Shown(figures.KERNEL)
+        self.details = button(
+            tr("Details"),
+            "quiet",
+            tr("All figures, their course, and how they are computed (Ctrl+T)"),
+            tr("Details of the figures"),
         )
-        self.prefill = Figure(
-            "Prefill tokens/s",
-            "Speed of reading: prompt tokens that were computed, divided by the time that took. "
-            "Tokens kept from the turn before are not counted.",
-        )
-        self.ttft = Figure(
-            "First token",
-            "TTFT: from the engine's receipt of the question to the first token of the answer.",
-        )
-        self.memory = Figure(
-            "Memory now",
-            "Resident memory of the engine process (RSS), twice a second. The window's own is not "
-            "part of it.",
-        )
-        self.peak = Figure(
-            "Memory peak", "The most resident memory that this engine process has had."
-        )
-        self.context = ContextFigure()
-        self.kernel = Figure("Kernel", "What really runs, as counted after loading.")
+        self.details.clicked.connect(self.details_wanted)
         self._figures = [
             self.decode,
             self.prefill,
@@ -110,8 +101,11 @@ class TelemetryStrip(QWidget):
         self._live.timeout.connect(self._show_chunk)
 
     def _make_grid(self) -> QGridLayout:
-        grid = QGridLayout(self)
-        grid.setContentsMargins(20, 10, 20, 10)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(20, 10, 12, 10)
+        grid = QGridLayout()
+        row.addLayout(grid, 1)
+        row.addWidget(self.details, 0, Qt.AlignmentFlag.AlignTop)
         grid.setHorizontalSpacing(18)
         grid.setVerticalSpacing(8)
         return grid
@@ -124,7 +118,7 @@ class TelemetryStrip(QWidget):
         self.context.show_context(0, self._context_length)
         if loaded is None:
             self.kernel.show_value(wording.UNKNOWN)
-            self.kernel.setToolTip("No model is loaded.")
+            self.kernel.setToolTip(tr("No model is loaded."))
             return
         self.kernel.show_value(f"{loaded.precision} · {loaded.kernel} · {loaded.isa}")
         self.kernel.setToolTip(wording.proof(loaded))
@@ -160,6 +154,11 @@ class TelemetryStrip(QWidget):
         """Forget the memory of an engine that has ended."""
         self.memory.show_value(wording.UNKNOWN)
 
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as the fewest columns, whichever there are now."""
+        least = sum(figure.minimumSizeHint().width() for figure in self._figures[:3])
+        return QSize(least + self.details.sizeHint().width(), super().minimumSizeHint().height())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Use as many columns as fit."""
         super().resizeEvent(event)
@@ -190,9 +189,9 @@ class TelemetryStrip(QWidget):
     def _show_done(self, event: Done) -> None:
         self._live.stop()
         self._chunk = None
-        figures = event.metrics
-        self.decode.show_value(wording.speed(figures.decode_tokens_per_s))
-        self.prefill.show_value(wording.speed(figures.prefill_tokens_per_s))
-        self.ttft.show_value(wording.seconds(figures.ttft_s) if figures.ttft_s else wording.UNKNOWN)
-        self.peak.show_value(wording.size(figures.peak_rss_bytes))
-        self.context.show_context(figures.context_used, figures.context_length)
+        answer = event.metrics
+        self.decode.show_value(wording.speed(answer.decode_tokens_per_s))
+        self.prefill.show_value(wording.speed(answer.prefill_tokens_per_s))
+        self.ttft.show_value(wording.seconds(answer.ttft_s) if answer.ttft_s else wording.UNKNOWN)
+        self.peak.show_value(wording.size(answer.peak_rss_bytes))
+        self.context.show_context(answer.context_used, answer.context_length)

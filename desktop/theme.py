@@ -3,6 +3,7 @@
 `Theme` follows the system's colour scheme, or the person's choice, and tells the views.
 """
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
@@ -11,7 +12,10 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
+from engine.paths import assets_folder
 from engine.settings import ThemeChoice
+
+ZOOMS = (75, 80, 90, 100, 110, 125, 150, 175, 200)  # per cent
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ class Theme(QObject):
     """The colours in use. `changed` comes after they were applied to the application."""
 
     changed = Signal(object)  # Palette
+    zoomed = Signal(int)  # per cent
 
     def __init__(self, app: QApplication, template: Path) -> None:
         super().__init__()
@@ -147,12 +152,21 @@ class Theme(QObject):
         app.setStyle(QStyleFactory.create("Fusion"))
         app.styleHints().colorSchemeChanged.connect(self._apply)
         self._choice: ThemeChoice = "system"
+        self.zoom = 100
 
     def choose(self, choice: ThemeChoice) -> None:
         """Follow the system, or keep to light or dark."""
         self._choice = choice
         self._app.styleHints().setColorScheme(_SCHEMES[choice])
         self._apply()
+
+    def set_zoom(self, percent: int) -> None:
+        """Show letters and what surrounds them at `percent` of their size; kept within `ZOOMS`."""
+        percent = min(max(percent, ZOOMS[0]), ZOOMS[-1])
+        if percent != self.zoom:
+            self.zoom = percent
+            self._app.setStyleSheet(self._sheet())
+            self.zoomed.emit(percent)
 
     def _apply(self, _scheme: Qt.ColorScheme | None = None) -> None:
         scheme = self._app.styleHints().colorScheme()
@@ -161,8 +175,24 @@ class Theme(QObject):
         )
         self.palette = DARK if dark else LIGHT
         self._app.setPalette(_qt_palette(self.palette))
-        self._app.setStyleSheet(self._template.substitute(asdict(self.palette)))
+        self._app.setStyleSheet(self._sheet())
         self.changed.emit(self.palette)
+
+    def _sheet(self) -> str:
+        name = "dark" if self.palette is DARK else "light"
+        check = assets_folder() / "icons" / f"check-{name}.svg"
+        sheet = self._template.substitute(asdict(self.palette), check=check.as_posix())
+        return scaled(sheet, self.zoom)
+
+
+def scaled(sheet: str, percent: int) -> str:
+    """Return a style sheet with its lengths at `percent`; lines of one px stay as thin."""
+
+    def scale(length: re.Match[str]) -> str:
+        px = int(length[1])
+        return length[0] if px < 2 else f"{round(px * percent / 100)}px"
+
+    return sheet if percent == 100 else re.sub(r"\b(\d+)px", scale, sheet)
 
 
 def _qt_palette(colours: Palette) -> QPalette:

@@ -55,6 +55,16 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def tokens(number: int) -> str:
+    """Return "1 token", "2,048 tokens"."""
+    return count(number, "token")
+
+
+def of(part: int, whole: int) -> str:
+    """Return "12 / 2,048", or a dash where the whole is not known."""
+    return f"{part:,} / {whole:,}" if whole else UNKNOWN
+
+
 def caption(turn: Turn) -> str:
     """Return the line under an answer: precision, speed, length, and how it ended."""
     parts = [str(turn.precision) if turn.precision else ""]
