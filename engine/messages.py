@@ -116,13 +116,16 @@ class Quantise(Command, frozen=True):
 class Generate(Command, frozen=True):
     """Answer `messages`, or continue `prompt` as it is where `messages` is empty.
 
-    ignore_end generates past the end-of-turn token; benchmarks use it for equal lengths.
+    continues: the last of the messages is an answer's beginning, and only what follows it is
+    generated and reported. ignore_end generates past the end-of-turn token; benchmarks use it for
+    equal lengths.
     """
 
     request_id: int
     messages: tuple[ChatMessage, ...] = ()
     prompt: str = ""
     sampling: SamplingSettings = SamplingSettings()
+    continues: bool = False
     ignore_end: bool = False
 
 

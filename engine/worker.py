@@ -225,7 +225,7 @@ class Worker:
         loaded = self._model()
         tokenizer = loaded.tokenizer
         if command.messages:
-            prompt = tokenizer.encode_chat(command.messages)
+            prompt = tokenizer.encode_chat(command.messages, command.continues)
         else:
             prompt = tokenizer.encode(command.prompt)
         steps = generate(
@@ -236,6 +236,7 @@ class Worker:
             lambda: command.request_id in self._stopped,
             loaded.generation_defaults,
             command.ignore_end,
+            command.continues,
         )
         self._unsent, self._sent_at = "", 0.0
         for step in steps:
