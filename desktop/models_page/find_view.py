@@ -34,9 +34,9 @@ class FindView(QWidget):
         self.sort.addItem("Most downloaded", "downloads")
         self.sort.addItem("Most liked", "likes")
         self.sort.setAccessibleName("Sort by")
-        self.runnable = QCheckBox("Tern can run it")
+        self.runnable = _filter("Tern can run it")
         self.runnable.setChecked(True)
-        self.free = QCheckBox("Not gated")
+        self.free = _filter("Not gated")
         self.status = label("", "muted", wraps=True)
         self.back = button("Suggestions", "quiet", "Show the suggestions again")
         self.notice = NoticeBox()
@@ -120,3 +120,9 @@ class FindView(QWidget):
 
     def _tell_filters(self, *_change: object) -> None:
         self.filters_changed.emit(self.wanted)
+
+
+def _filter(text: str) -> QCheckBox:
+    box = QCheckBox(text)
+    box.setAccessibleName(f"Show only: {text}")
+    return box

@@ -41,6 +41,7 @@ class Facts(QWidget):
         self._form.setVerticalSpacing(6)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignTop)
         self.shown: dict[str, str] = {}
 
     def show_facts(self, facts: Iterable[tuple[str, str]]) -> None:

@@ -35,9 +35,11 @@ class PrivacySection(QWidget):
     def __init__(self, host: str) -> None:
         super().__init__()
         self.sealed = QCheckBox("Sealed mode: connect to nothing at all")
+        self.sealed.setAccessibleName(self.sealed.text())
         self.sealed.setAccessibleDescription("Every connection is refused while it is on.")
         self.token = label("", "plain", wraps=True)
         self.forget = button("Forget the token", "outlined")
+        self.forget.hide()
         self.connections = LedgerModel()
         self.table = styled(QTableView(), "ledger")
         self.count = label("", "muted", wraps=True)

@@ -7,6 +7,11 @@ from desktop import wording
 from desktop.library_controller import Storage
 from desktop.widgets import button, label
 
+_PACKED = (
+    "Weights in the form that this CPU reads fastest: made when a model is loaded first, and made "
+    "again where they are missing."
+)
+
 
 class StorageSection(QWidget):
     """The disk."""
@@ -49,16 +54,11 @@ class StorageSection(QWidget):
         """Show what is where."""
         self.root.setText(str(storage.root))
         self.free.setText(f"{wording.size(storage.free)} are free there.")
-        self.packed.setText(
-            f"{wording.size(storage.packed)}: weights in the form that the CPU reads fastest, made "
-            "when a model is loaded first and made again where they are missing. "
-            + (
-                f"{wording.size(storage.unused_bytes)} of them belong to no model."
-                if storage.unused
-                else "All of them belong to a model."
-            )
-        )
-        self.reclaim.setText(f"Reclaim {wording.size(storage.unused_bytes)}")
+        unused = wording.size(storage.unused_bytes)
+        amount = f"They take {wording.size(storage.packed)}." if storage.packed else "None yet."
+        rest = f" {unused} of that belong to no model." if storage.unused else ""
+        self.packed.setText(f"{_PACKED} {amount}{rest}")
+        self.reclaim.setText(f"Reclaim {unused}")
         self.reclaim.setAccessibleName(self.reclaim.text())
         self.reclaim.setVisible(bool(storage.unused))
 
