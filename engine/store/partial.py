@@ -61,8 +61,6 @@ class Partial:
                 on_read(self.size)
         except OSError as error:
             raise self._explained(error) from error
-        if self.size > self._file.size:
-            self.restart()
 
     def write(self, data: bytes) -> None:
         """Append `data`. Raises DiskFull or UnwritableFolder; what was written before is kept."""
