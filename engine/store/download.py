@@ -19,15 +19,9 @@ from engine.store.plan import Plan
 from engine.store.transfer import Patience, Transfer
 
 
-def missing_bytes(plan: Plan, root: Path) -> int:
-    """Return how much of a download is not on the disk yet; root: of a Hugging Face cache."""
-    place = Place(root, plan.repo)
-    return plan.size - sum(place.arrived(file, plan.commit) for file in plan.files)
-
-
 def check_disk(plan: Plan, root: Path) -> None:
-    """Raise DiskFull where the download does not fit."""
-    missing = missing_bytes(plan, root)
+    """Raise DiskFull where what is missing of the download does not fit under `root`."""
+    missing = plan.size - Place(root, plan.repo).arrived(plan)
     if missing > free_bytes(root):
         raise disk_full(root, missing)
 
@@ -56,7 +50,7 @@ def download(
             run.fetch(file, _counted_from(done, on_progress))
             done += file.size
             on_progress(Phase.RECEIVING, done)
-    return place.publish(plan.files, plan.commit, plan.revision)
+    return place.publish(plan)
 
 
 def _counted_from(start: int, on_progress: OnProgress) -> OnProgress:

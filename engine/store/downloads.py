@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from engine.errors import Stopped, TernError
 from engine.paths import make_folder
-from engine.store.download import download, missing_bytes
 from engine.store.hub import Hub
 from engine.store.interruptible import interruptible
 from engine.store.meter import Meter
@@ -20,7 +20,9 @@ from engine.store.phase import Phase
 from engine.store.placing import Place
 from engine.store.plan import Plan, plan
 from engine.store.reference import Reference
-from engine.store.transfer import Patience
+
+if TYPE_CHECKING:
+    from engine.store.transfer import Patience
 
 _TELL_S = 0.2
 _log = logging.getLogger("engine.store")
@@ -91,7 +93,7 @@ class Downloads:
         root: Callable[[], Path],
         file: Path,
         listener: Listener,
-        patience: Patience | None = None,
+        patience: "Patience | None" = None,
     ) -> None:
         self._hub = hub
         self._root = root
@@ -167,8 +169,8 @@ class Downloads:
         state = DownloadState(self._last_id, saved.repo, saved.revision, Phase.PAUSED)
         entry = self._entries[self._last_id] = _Entry(state, saved.plan)
         if saved.plan is not None:
-            total = saved.plan.size
-            entry.change(total=total, done=total - missing_bytes(saved.plan, self._root()))
+            arrived = Place(self._root(), saved.repo).arrived(saved.plan)
+            entry.change(total=saved.plan.size, done=arrived)
         return entry
 
     def _notify(self) -> None:
@@ -214,6 +216,8 @@ class Downloads:
             self._notify()
 
     def _fetch(self, entry: _Entry, stop: threading.Event) -> Path:
+        from engine.store.download import download  # with requests, too slow for a window's start
+
         self._show(entry, stop, Phase.PREPARING, entry.state.done)
         if entry.plan is None:
             repo, revision = entry.state.repo, entry.state.revision
@@ -244,12 +248,15 @@ class Downloads:
 
     def _tell(self) -> None:
         self._told_at = time.monotonic()
-        self._listener(self.states())
+        try:
+            self._listener(self.states())
+        except Exception:  # a listener's fault must not end the downloads
+            _log.exception("the listener of the downloads")
 
     def _remove(self, entry: _Entry) -> None:
         if entry.plan is not None and entry.state.phase is not Phase.DONE:
             with contextlib.suppress(OSError):
-                Place(self._root(), entry.plan.repo).discard(entry.plan.files)
+                Place(self._root(), entry.plan.repo).discard(entry.plan)
         with self._changed:
             self._entries.pop(entry.state.id, None)
 

@@ -232,8 +232,11 @@ def _found(model: "ModelInfo") -> FoundModel:
 
 
 def _licence(model: "ModelInfo") -> str:
+    """The licence's name; the publisher's own where the Hub knows it as "other" only."""
     tags = [tag for tag in model.tags or () if str(tag).startswith("license:")]
-    return str(tags[0]).removeprefix("license:")[:60] if tags else ""
+    licence = str(tags[0]).removeprefix("license:")[:60] if tags else ""
+    own = model.card_data.get("license_name") if licence == "other" and model.card_data else None
+    return str(own)[:60] if own else licence
 
 
 def _config_in(repo: str, body: bytes | None) -> dict[str, Any]:

@@ -61,8 +61,6 @@ class Partial:
                 on_read(self.size)
         except OSError as error:
             raise self._explained(error) from error
-        if self.size > self._file.size:
-            self.restart()
 
     def write(self, data: bytes) -> None:
         """Append `data`. Raises DiskFull or UnwritableFolder; what was written before is kept."""
@@ -98,6 +96,11 @@ class Partial:
         if error.errno in _FULL:
             return disk_full(folder, self._file.size - getattr(self, "size", 0))
         return UnwritableFolder(folder=folder, reason=error.strerror or error)
+
+
+def partial_of(blob: Path) -> Path:
+    """Return where the part of `blob` that has arrived is kept: huggingface_hub's own name."""
+    return blob.with_name(f"{blob.name}.incomplete")
 
 
 def disk_full(folder: Path, needed: int) -> DiskFull:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from engine.errors import UnwritableFolder
 from engine.store.description import RemoteFile
-from engine.store.partial import sync_folder
-from engine.store.transfer import partial_of
+from engine.store.partial import partial_of, sync_folder
+from engine.store.plan import Plan
 
 
 class Place:
@@ -50,24 +50,30 @@ class Place:
             for path in (self.blob(file), self.snapshot(commit) / file.path)
         )
 
-    def arrived(self, file: RemoteFile, commit: str) -> int:
-        """Return how many bytes of the file are on the disk."""
+    def arrived(self, plan: Plan) -> int:
+        """Return how many bytes of a download are on the disk."""
+        return sum(self._arrived(file, plan.commit) for file in plan.files)
+
+    def _arrived(self, file: RemoteFile, commit: str) -> int:
         if self.has(file, commit):
             return file.size
         with contextlib.suppress(OSError):
             return min(file.size, partial_of(self.blob(file)).stat().st_size)
         return 0
 
-    def publish(self, files: tuple[RemoteFile, ...], commit: str, revision: str) -> Path:
-        """Make the snapshot of verified `files` and return its folder. Raises UnwritableFolder."""
-        snapshot = self.snapshot(commit)
+    def publish(self, plan: Plan) -> Path:
+        """Make the snapshot of a download whose files are all there, and return its folder.
+
+        Raises UnwritableFolder.
+        """
+        snapshot = self.snapshot(plan.commit)
         try:
             snapshot.mkdir(parents=True, exist_ok=True)
-            for file in sorted(files, key=lambda file: file.path == "config.json"):
+            for file in sorted(plan.files, key=lambda file: file.path == "config.json"):
                 self._link(file, snapshot / file.path)
             sync_folder(snapshot)
-            if revision != commit:
-                self._point(revision, commit)
+            if plan.revision != plan.commit:
+                self._point(plan.revision, plan.commit)
         except OSError as error:
             raise UnwritableFolder(folder=self.folder, reason=error.strerror or error) from error
         return snapshot
@@ -94,10 +100,10 @@ class Place:
         draft.replace(ref)
         sync_folder(ref.parent)
 
-    def discard(self, files: tuple[RemoteFile, ...]) -> None:
-        """Remove what of `files` has arrived and no snapshot uses."""
+    def discard(self, plan: Plan) -> None:
+        """Remove what of a download has arrived and no snapshot uses."""
         used = {path.resolve() for path in self.folder.glob("snapshots/*/**/*")}
-        for file in files:
+        for file in plan.files:
             partial_of(self.blob(file)).unlink(missing_ok=True)
             if self.blob(file).resolve() not in used:
                 self.blob(file).unlink(missing_ok=True)

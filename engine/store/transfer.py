@@ -20,7 +20,7 @@ from engine.errors import BrokenDownload, DamagedDownload, RateLimited, Stopped
 from engine.store.description import RemoteFile
 from engine.store.hub import Hub, raise_for_status
 from engine.store.line import TICK_S, Line
-from engine.store.partial import Partial
+from engine.store.partial import Partial, partial_of
 from engine.store.phase import OnProgress, Phase
 from engine.store.plan import Plan
 from engine.store.session import explained, is_unreachable, plain
@@ -183,11 +183,6 @@ class Transfer:
             raise Stopped
         self._hub.network.check()  # sealed in mid-download
         self._on_progress(phase, size)
-
-
-def partial_of(blob: Path) -> Path:
-    """Return where the part of `blob` that has arrived is kept: huggingface_hub's own name."""
-    return blob.with_name(f"{blob.name}.incomplete")
 
 
 def _retry_after(text: str) -> float | None:

@@ -3,15 +3,14 @@
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
-from engine.errors import BrokenDownload, ModelNotFound, Stopped
+from engine.errors import BrokenDownload, ModelNotFound, Stopped, UnwritableFolder
 from engine.models import local_models, resolve
 from engine.network import Network
-from engine.store.download import download, missing_bytes
+from engine.store.download import download
 from engine.store.hub import Hub
 from engine.store.phase import Phase
 from engine.store.placing import Place
@@ -79,6 +78,22 @@ def test_half_a_model_looks_like_none(
     assert "tern/noise" not in [model.name for model in local_models()]
 
 
+def test_a_snapshot_that_was_not_finished_looks_like_none(
+    repository: Repository, client: Hub, cache: Path
+) -> None:
+    planned = plan(client.describe("tern/noise"))
+    place = Place(cache, "tern/noise")
+    for file in planned.files:
+        place.blob(file).parent.mkdir(parents=True, exist_ok=True)
+        if file.path != WEIGHTS:
+            place.blob(file).write_bytes(repository.files()[file.path].content)
+    with pytest.raises(UnwritableFolder):
+        place.publish(planned)
+    for name in ("tern/noise", f"tern/noise@{repository.head}"):
+        with pytest.raises(ModelNotFound):
+            resolve(name)
+
+
 def test_a_commit_in_mid_download_changes_nothing(
     hub: HubServer, repository: Repository, fetch: Download, cache: Path
 ) -> None:
@@ -131,13 +146,14 @@ def test_progress_counts_all_files_and_ends_at_the_total(
     hub: HubServer, repository: Repository, client: Hub, tmp_path: Path
 ) -> None:
     planned = plan(client.describe("tern/noise"))
-    assert missing_bytes(planned, tmp_path) == planned.size
+    place = Place(tmp_path, "tern/noise")
+    assert place.arrived(planned) == 0
     told: list[tuple[Phase, int]] = []
     download(client, planned, tmp_path, lambda phase, done: told.append((phase, done)))
     counts = [done for _phase, done in told]
     assert counts == sorted(counts)
     assert counts[-1] == planned.size
-    assert missing_bytes(planned, tmp_path) == 0
+    assert place.arrived(planned) == planned.size
     asked = len(hub.log)
     download(client, planned, tmp_path)
     assert len(hub.log) == asked
@@ -171,16 +187,18 @@ print(download(client, plan(client.describe("tern/noise")), root / "cache"))
 def test_two_programs_that_want_the_same_model_fetch_it_once(
     hub: HubServer, repository: Repository, fetch: Download, tmp_path: Path
 ) -> None:
-    hub.fault("slow", WEIGHTS, at=1_000_000)
+    hub.fault("stall", WEIGHTS, at=500_000)
+
+    def on_progress(phase: Phase, _done: int) -> None:
+        if phase is Phase.LOCKED:
+            hub.release()
+
     command = [sys.executable, "-c", _OTHER_TERN, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
-        while not incomplete(tmp_path):
-            time.sleep(0.01)
-        phases: list[Phase] = []
-        folder = fetch(on_progress=lambda phase, _done: phases.append(phase))
+        assert hub.stalled.wait(30)
+        folder = fetch(on_progress=on_progress)
         said, _ = other.communicate(timeout=60)
     assert Path(said.strip()) == folder
-    assert Phase.LOCKED in phases
     assert hub.sent(WEIGHTS) == WEIGHTS_SIZE
 
 
@@ -230,12 +248,12 @@ def test_discarding_frees_what_no_other_revision_uses(
     with pytest.raises(BrokenDownload):
         fetch()
     planned = plan(client.describe("tern/noise"))
-    Place(cache, "tern/noise").discard(planned.files)
+    Place(cache, "tern/noise").discard(planned)
     assert not incomplete(cache)
     assert (old / WEIGHTS).stat().st_size == WEIGHTS_SIZE
     assert (old / "tokenizer.json").read_bytes() == b"{}"
     hub.add_model("tern/second", files=noise_model(seed=2))
     with pytest.raises(BrokenDownload):
         fetch("tern/second")
-    Place(cache, "tern/second").discard(plan(client.describe("tern/second")).files)
+    Place(cache, "tern/second").discard(plan(client.describe("tern/second")))
     assert not (cache / "models--tern--second").exists()

@@ -243,6 +243,21 @@ def test_a_fault_of_ours_is_told_and_ends_nothing_else(
     listener.wait_for(Phase.DONE)
 
 
+def test_a_listener_that_fails_ends_no_download(
+    client: Hub, repository: Repository, tmp_path: Path
+) -> None:
+    def fail(_states: object) -> None:
+        raise RuntimeError("the window's fault")
+
+    queue = Downloads(client, lambda: tmp_path, tmp_path / "queue.json", fail, QUICK)
+    queue.add(NOISE)
+    deadline = time.monotonic() + 20
+    while queue.states()[0].phase is not Phase.DONE:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    queue.close()
+
+
 def test_the_speed_is_of_the_last_seconds_and_falls_when_nothing_comes() -> None:
     now = 0.0
     meter = Meter(lambda: now)

@@ -92,6 +92,12 @@ def test_a_description_says_all_there_is_to_know(hub: HubServer, client: Hub) ->
     assert hub.sent("model.safetensors") == 0
 
 
+def test_a_licence_of_the_publishers_own_is_named(hub: HubServer, client: Hub) -> None:
+    card = {"license": "other", "license_name": "qwen-research"}
+    hub.add_model("org/model", licence="other", facts={"cardData": card})
+    assert client.describe("org/model").licence == "qwen-research"
+
+
 def test_a_revision_is_described(hub: HubServer, client: Hub) -> None:
     repository = hub.add_model("tern/demo")
     old = repository.head
