@@ -229,7 +229,9 @@ def test_gptq_halves_the_loss_of_the_demo_model() -> None:
 def test_without_calibration_quantising_is_quick_and_another_result(precision: Precision) -> None:
     demo, codes = Demo(), []
     for sequences in ([], demo.sequences[:2]):
-        layer = next(quantised_parts(demo.source.source, precision, sequences, 0.5, lambda *_: None))
+        layer = next(
+            quantised_parts(demo.source.source, precision, sequences, 0.5, lambda *_: None)
+        )
         assert isinstance(layer, QuantisedLayer)
         weights, _ = layer.linears["mlp.up_proj"]
         assert not isinstance(weights, Tensor)
