@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from jinja2 import TemplateError, nodes
 from jinja2.ext import Extension
@@ -119,7 +119,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 class _GenerationBlock(Extension):
     """{% generation %} … {% endgeneration %}: what an assistant wrote, marked for training."""
 
-    tags: ClassVar[set[str]] = {"generation"}
+    tags = {"generation"}  # noqa: RUF012 - so it is declared in the base class
 
     def parse(self, parser: Parser) -> nodes.Node:
         """Return the block's content, in a scope of its own."""

@@ -87,7 +87,7 @@ def load(
         model, isa, proof = _on_ipex(request, config, tokenizer, context, on_progress)
     else:
         _refuse_options_of_ipex(request, choice)
-        settled = replace(request, kernel=choice.kernel.value)
+        settled = replace(request, kernel="torch" if choice.kernel is Kernel.TORCH else "native")
         native, isa = _native(settled, config, context, quantise or quantise_here, on_progress)
         model, proof = native, prove(native, request.precision, choice.kernel)
     return LoadedModel(

@@ -155,7 +155,8 @@ class Decoder:
         """
         hidden = self._hidden(ids)
         self._cache.tokens.extend(ids)
-        return self._logits(hidden[-1:])[0]
+        logits: Logits = self._logits(hidden[-1:])[0]
+        return logits
 
     @torch.inference_mode()
     def all_logits(self, ids: Sequence[int]) -> Iterator[Logits]:

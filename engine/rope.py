@@ -1,17 +1,14 @@
 """The angles of rotary position embedding (Su et al. 2021)."""
 
 import math
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.model_config import Llama3Scaling, ModelConfig
+from engine.tensor_file import Array
 
-Table: TypeAlias = npt.NDArray[np.float32]
 
-
-def rope_tables(config: ModelConfig, context_length: int) -> tuple[Table, Table]:
+def rope_tables(config: ModelConfig, context_length: int) -> tuple[Array, Array]:
     """Return cos and sin of each position's angles, float32 [context_length, head_dim / 2].
 
     Both halves of a head turn by the same angles. Each step is rounded to float32, as models were
@@ -28,7 +25,7 @@ def rope_tables(config: ModelConfig, context_length: int) -> tuple[Table, Table]
     return np.cos(angles), np.sin(angles)
 
 
-def _llama3_frequencies(frequencies: Table, scaling: Llama3Scaling) -> Table:
+def _llama3_frequencies(frequencies: Array, scaling: Llama3Scaling) -> Array:
     """Slow rotations are slowed by `factor`, fast ones kept, those between blended (Llama 3.1)."""
     wavelengths = 2 * math.pi / frequencies
     blend = (scaling.original_context / wavelengths - scaling.low_freq_factor) / (

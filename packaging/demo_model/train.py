@@ -19,7 +19,7 @@ import card
 import corpus
 import rounding
 import torch
-from tokenizers import (  # type: ignore[import-untyped]
+from tokenizers import (
     Tokenizer,
     decoders,
     models,

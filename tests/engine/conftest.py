@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -38,9 +39,16 @@ def load_folder(
     return load(request, lambda stage, done, total: None)
 
 
+def distance(found: Any, expected: Any) -> float:
+    """How far `found` is from `expected`, arrays or tensors, as a share of its length."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
 @pytest.fixture(autouse=True)
-def _as_in_the_worker() -> Iterator[None]:
-    with torch.inference_mode():
+def _no_gradients() -> Iterator[None]:
+    """For the models of transformers that serve as references."""
+    with torch.no_grad():
         yield
 
 

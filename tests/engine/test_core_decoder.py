@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from engine.errors import UnknownToken
 from engine.model import Decoder, DecoderLayer
 from engine.model_config import read_config
 from engine.source import Source
+from engine.tensor_file import BF16
+from engine.torch_source import TorchSource, as_tensor, as_tensors
+from tests.engine.conftest import distance
 from tests.engine.random_models import FAMILIES, save_random_model
 
 core = pytest.importorskip("engine.kernels.native._core")
@@ -36,9 +40,9 @@ class FloatLinear:
     weight_dtype = "fp32"
 
     def __init__(self, packed: PackedLinear) -> None:
-        linear = core.Linear(*packed[:3], packed.weights.numpy())
+        linear = core.Linear(*packed[:3], packed.weights)
         self._weight = torch.from_numpy(linear.rows(list(range(packed.out_features))))
-        self._bias = packed.bias
+        self._bias = None if packed.bias is None else torch.from_numpy(packed.bias)
         self.nbytes = packed.nbytes
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -62,8 +66,8 @@ def pack(name: str, weight: Tensor, bias: Tensor | None) -> PackedLinear:
         codes = (grouped / scales.float()[..., None]).round().nan_to_num() + 8
         codes = codes.view(rows, -1)[:, :columns].to(torch.uint8).contiguous()
         packed = core.pack_int4(codes.numpy(), scales.view(torch.uint16).numpy())
-    bias = None if bias is None else bias.float()
-    return PackedLinear(getattr(core.Format, name), rows, columns, torch.from_numpy(packed), bias)
+    bias = None if bias is None else bias.float().numpy()
+    return PackedLinear(getattr(core.Format, name), rows, columns, packed, bias)
 
 
 class Model:
@@ -73,15 +77,15 @@ class Model:
         self.config = read_config(folder)
         source = Source(Checkpoint(folder), self.config)
         self.embedding = source.embedding()
-        self.final_norm = source.final_norm().float()
-        self.head = pack(format_name, source.head(), None)
+        self.final_norm = source.final_norm().astype(np.float32)
+        self.head = pack(format_name, as_tensor(source.head()), None)
         self.layers = [self._layer(source, number, format_name) for number in range(2)]
 
     def _layer(self, source: Source, number: int, format_name: str) -> CoreLayer:
-        names = self.config.linear_shapes()
+        names, weights = self.config.linear_shapes(), TorchSource(source)
         return CoreLayer(
-            norms={name: norm.float() for name, norm in source.norms(number).items()},
-            linears={name: pack(format_name, *source.linear(number, name)) for name in names},
+            norms={name: norm.astype(np.float32) for name, norm in source.norms(number).items()},
+            linears={name: pack(format_name, *weights.linear(number, name)) for name in names},
         )
 
     def decoder(self, context: int = CONTEXT, threads: int = 2, **changes: Any) -> CoreDecoder:
@@ -96,14 +100,16 @@ class Model:
 
     def reference(self, context: int = CONTEXT) -> Decoder:
         layers = [
-            DecoderLayer(layer.norms, {k: FloatLinear(x) for k, x in layer.linears.items()})
+            DecoderLayer(
+                as_tensors(layer.norms), {k: FloatLinear(x) for k, x in layer.linears.items()}
+            )
             for layer in self.layers
         ]
         return Decoder(
             self.config,
-            self.embedding.float(),
+            as_tensor(self.embedding).float(),
             layers,
-            self.final_norm,
+            as_tensor(self.final_norm),
             FloatLinear(self.head),
             context,
             torch.float32,
@@ -133,10 +139,6 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
 def model(make_model: MakeModel) -> Model:
     """A small Llama in bf16."""
     return make_model()
-
-
-def distance(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).norm() / expected.norm())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -212,8 +214,8 @@ def test_all_logits_are_those_of_growing_contexts(model: Model) -> None:
     blocks = list(decoder.all_logits(ids))
     assert decoder.used == 0
     assert max(len(block) for block in blocks) <= 64
-    expected = torch.cat(list(model.reference().all_logits(ids)))
-    assert distance(torch.cat(blocks), expected) < TOLERANCE["Bf16"]
+    expected = np.concatenate(list(model.reference().all_logits(ids)))
+    assert distance(np.concatenate(blocks), expected) < TOLERANCE["Bf16"]
 
 
 @pytest.mark.parametrize(
@@ -249,25 +251,24 @@ def test_the_number_of_threads_changes_nothing(make_model: MakeModel, format_nam
     expected = [one.extend(ids), one.extend([1]), one.extend([2, 3])]
     for decoder in others:
         found = [decoder.extend(ids), decoder.extend([1]), decoder.extend([2, 3])]
-        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 def test_rows_of_a_checkpoint_serve_as_they_are(make_model: MakeModel) -> None:
-    """Bf16Rows as bytes, as bfloat16 or as its bits: nbytes alone must match."""
+    """Bf16Rows as bytes or as bfloat16's bits: nbytes alone must match."""
     rows, panels = make_model("qwen2", "Bf16Rows"), make_model("qwen2", "Bf16")
     expected = panels.decoder().extend(PROMPT)
     found = rows.decoder().extend(PROMPT)
     assert distance(found, expected) < ORDER_TOLERANCE
-    for dtype in (torch.bfloat16, torch.uint16):
-        head = rows.head._replace(weights=rows.head.weights.view(dtype))
-        assert torch.equal(rows.decoder(head=head).extend(PROMPT), found)
+    head = rows.head._replace(weights=rows.head.weights.view(np.uint16))
+    assert np.array_equal(rows.decoder(head=head).extend(PROMPT), found)
     with pytest.raises(ValueError, match="bytes"):
         rows.decoder(head=rows.head._replace(weights=rows.head.weights[2:]))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_embeddings_of_every_dtype(model: Model, dtype: torch.dtype) -> None:
-    table = model.embedding.to(dtype)
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, BF16])
+def test_embeddings_of_every_dtype(model: Model, dtype: Any) -> None:
+    table = model.embedding.astype(dtype)
     found = model.decoder(embedding=table).extend(PROMPT)
     assert distance(found, model.reference().extend(PROMPT)) < TOLERANCE["Bf16"]
 
@@ -275,23 +276,23 @@ def test_embeddings_of_every_dtype(model: Model, dtype: torch.dtype) -> None:
 def test_values_beyond_float16_stay_finite(make_model: MakeModel) -> None:
     model = make_model("qwen2")
     layer = model.layers[0]
-    huge = layer.linears["self_attn.v_proj"]._replace(bias=torch.full((64,), 1e30))
+    huge = layer.linears["self_attn.v_proj"]._replace(bias=np.full(64, 1e30, np.float32))
     linears = {**layer.linears, "self_attn.v_proj": huge}
     decoder = model.decoder(layers=[CoreLayer(layer.norms, linears), model.layers[1]])
-    assert decoder.extend(PROMPT).isfinite().all()
+    assert np.isfinite(decoder.extend(PROMPT)).all()
 
 
 def test_the_arrays_are_kept_alive(model: Model) -> None:
     expected = model.decoder().extend(PROMPT)
-    copies = {"embedding": model.embedding.clone(), "final_norm": model.final_norm.clone()}
+    copies = {"embedding": model.embedding.copy(), "final_norm": model.final_norm.copy()}
     inner = model.decoder(**copies)._core
     del copies
     gc.collect()
-    _others = [torch.full_like(model.embedding, torch.nan) for _ in range(4)]
+    _others = [np.full_like(model.embedding, np.nan) for _ in range(4)]
     inner.append(PROMPT)
-    logits = torch.empty(1, model.config.vocab_size)
+    logits = np.empty((1, model.config.vocab_size), np.float32)
     inner.logits(0, logits)
-    assert torch.equal(logits[0], expected)
+    assert np.array_equal(logits[0], expected)
 
 
 class Stop(Exception):
@@ -351,12 +352,12 @@ def test_misuse_of_the_core_is_an_error(model: Model) -> None:
     with pytest.raises(ValueError, match="cannot be cut"):
         inner.truncate(1)
     with pytest.raises(ValueError, match="kept"):
-        inner.logits(0, torch.empty(1, model.config.vocab_size))
+        inner.logits(0, np.empty((1, model.config.vocab_size), np.float32))
     inner.append([1, 2])
     with pytest.raises(ValueError, match="kept"):
-        inner.logits(0, torch.empty(2, model.config.vocab_size))
+        inner.logits(0, np.empty((2, model.config.vocab_size), np.float32))
     with pytest.raises(ValueError, match="rows, vocab"):
-        inner.logits(0, torch.empty(1, 3))
+        inner.logits(0, np.empty((1, 3), np.float32))
 
 
 def changed_layer(model: Model, name: str, part: object) -> list[Any]:
@@ -372,17 +373,17 @@ def test_wrong_weights_are_an_error(model: Model) -> None:
         ("self_attn.q_proj", q._replace(out_features=q.out_features * 2)),
         ("self_attn.q_proj", q._replace(out_features=-1)),
         ("self_attn.q_proj", q._replace(in_features=2**62)),
-        ("self_attn.q_proj", q._replace(bias=torch.zeros(3))),
-        ("self_attn.q_proj", q._replace(bias=torch.zeros(q.out_features, dtype=torch.float64))),
+        ("self_attn.q_proj", q._replace(bias=np.zeros(3, np.float32))),
+        ("self_attn.q_proj", q._replace(bias=np.zeros(q.out_features))),
         ("self_attn.q_proj", q._replace(weights=None)),
         ("self_attn.q_proj", None),
         ("self_attn.o_proj", model.layers[0].linears["mlp.down_proj"]),
         ("mlp.gate_proj", model.layers[0].linears["mlp.down_proj"]),
-        ("input_layernorm", torch.ones(3)),
-        ("input_layernorm", torch.ones(model.config.hidden_size, dtype=torch.bfloat16)),
-        ("input_layernorm", torch.ones(2 * model.config.hidden_size)[::2]),
+        ("input_layernorm", np.ones(3, np.float32)),
+        ("input_layernorm", np.ones(model.config.hidden_size, np.float16)),
+        ("input_layernorm", np.ones(2 * model.config.hidden_size, np.float32)[::2]),
         ("input_layernorm", "norm"),
-        ("self_attn.q_norm", torch.ones(model.config.head_dim)),
+        ("self_attn.q_norm", np.ones(model.config.head_dim, np.float32)),
     ]
     for name, part in wrong:
         with pytest.raises(ValueError, match=r"[a-z].*\."):
@@ -391,8 +392,8 @@ def test_wrong_weights_are_an_error(model: Model) -> None:
         model.decoder(layers=[CoreLayer({}, {})] * 2)
     for change in (
         {"embedding": model.embedding[1:]},
-        {"embedding": model.embedding.double()},
-        {"final_norm": torch.ones(1)},
+        {"embedding": model.embedding.astype(np.float64)},
+        {"final_norm": np.ones(1, np.float32)},
         {"head": model.layers[0].linears["mlp.up_proj"]},
         {"layers": model.layers[:0]},
     ):

@@ -4,17 +4,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 from engine.errors import BadSetting, EmptyPrompt, PromptTooLong
 from engine.generate import End, PrefillEnd, PrefillProgress, Step, Text, generate
-from engine.kv_cache import common_prefix
+from engine.language_model import Logits, common_prefix
 from engine.loader import LoadedModel
 from engine.messages import ChatMessage, Metrics, SamplingSettings
 from engine.models import demo_model
-from tests.engine.conftest import load_folder
+from tests.engine.conftest import distance, load_folder
 from tests.engine.random_models import save_random_model
 
 PROMPT = list(range(20, 60))
@@ -81,9 +80,9 @@ def greedy(loaded: LoadedModel, prompt: Sequence[int], count: int) -> list[int]:
     return ids
 
 
-def assert_near(logits: Tensor, expected: Tensor) -> None:
+def assert_near(logits: Logits, expected: Logits) -> None:
     """Equal up to bf16's rounding, which depends on how many tokens are computed at once."""
-    assert (logits - expected).norm() / expected.norm() < 0.01
+    assert distance(logits, expected) < 0.01
 
 
 # -- the answer ----------------------------------------------------------------------------------
@@ -315,7 +314,7 @@ def test_a_prompt_read_in_blocks_gives_the_logits_of_one_reading(chat: LoadedMod
 def test_scoring_a_text_does_not_disturb_the_next_answer(loaded: LoadedModel) -> None:
     before = end_of(run(loaded, PROMPT)).text
     blocks = list(loaded.model.all_logits(PROMPT[::-1]))
-    assert torch.cat(blocks).shape == (len(PROMPT), loaded.config.vocab_size)
+    assert np.concatenate(blocks).shape == (len(PROMPT), loaded.config.vocab_size)
     again = run(loaded, PROMPT)
     assert prefill_of(again).cached == 0
     assert end_of(again).text == before

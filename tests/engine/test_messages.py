@@ -42,6 +42,9 @@ COMMANDS: list[m.AnyCommand] = [
         kernel="ipex",
         context_length=4096,
     ),
+    m.Quantise(
+        request_id=6, folder="/models/Größe 7B", precision=m.Precision.INT8, kernel="native"
+    ),
     m.Generate(request_id=3, prompt="Once upon a time"),
     m.Generate(
         request_id=4,
@@ -82,6 +85,7 @@ EVENTS: list[m.AnyEvent] = [
         load_s=0.5,
         proof=PROOF,
     ),
+    m.Quantised(request_id=6),
     m.Prefilled(request_id=3, prompt_tokens=10, cached_tokens=4, prefill_tokens_per_s=30.0),
     m.Chunk(
         request_id=3,

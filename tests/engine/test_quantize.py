@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
+from engine.calibration import calibration_sequences
 from engine.hardware import Cpu
 from engine.kernels import torch_ops
 from engine.messages import Precision
 from engine.model_config import ModelConfig
 from engine.quantize import layers
-from engine.quantize.calibration import Calibration, ObservedLinear, calibration_sequences
+from engine.quantize.calibration import Calibration, ObservedLinear
 from engine.quantize.groupwise import GROUP_SIZE, quantise_int4
 from engine.quantize.smoothquant import quantise_int8, smoothing_factors
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from transformers import (
     LogitsProcessorList,
     MinPLogitsWarper,
@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from engine.errors import BadSetting
+from engine.language_model import Logits
 from engine.messages import SamplingSettings
 from engine.sampling import Sampler
 
@@ -49,37 +50,36 @@ FILTERS: list[dict[str, float]] = [
 ]
 
 
-def random_logits(seed: int, size: int = VOCABULARY, spread: float = 1.0) -> Tensor:
-    return torch.randn(size, generator=torch.Generator().manual_seed(seed)) * spread
+def random_logits(seed: int, size: int = VOCABULARY, spread: float = 1.0) -> Logits:
+    return np.random.default_rng(seed).standard_normal(size, np.float32) * np.float32(spread)
 
 
 def settle(own: dict[str, object] | None = None, **asked: Any) -> Sampler:
     return Sampler.settle(SamplingSettings(**asked), own or {})
 
 
-def by_transformers(logits: Tensor, filters: dict[str, float]) -> Tensor:
+def by_transformers(logits: Logits, filters: dict[str, float]) -> Logits:
     chain = LogitsProcessorList(
         [make(filters[name]) for name, make in PROCESSORS.items() if name in filters]
     )
-    scores = chain(torch.tensor([CONTEXT]), logits[None].clone())
-    return scores[0].softmax(-1)
+    scores = chain(torch.tensor([CONTEXT]), torch.from_numpy(logits[None].copy()))
+    return scores[0].softmax(-1).numpy()
 
 
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
 def test_the_tokens_that_survive_and_their_shares_are_those_of_transformers(filters) -> None:
     logits = random_logits(5, size=24, spread=0.5)
-    logits = torch.cat((logits, torch.full((VOCABULARY - 24,), -20.0)))
+    logits = np.append(logits, np.full(VOCABULARY - 24, -20, np.float32))
     sampler = settle(seed=1, **(OFF | filters))
-    counts = torch.zeros(VOCABULARY)
+    counts = np.zeros(VOCABULARY)
     for _ in range(DRAWS):
         counts[sampler.draw(logits, CONTEXT)] += 1
     expected = by_transformers(logits, filters)
-    frequent = set((expected > 0.01).nonzero().flatten().tolist())
-    drawn = set(counts.nonzero().flatten().tolist())
-    assert frequent <= drawn <= set(expected.nonzero().flatten().tolist())
+    frequent, drawn = set(np.flatnonzero(expected > 0.01)), set(np.flatnonzero(counts))
+    assert frequent <= drawn <= set(np.flatnonzero(expected))
     # Each share within four standard errors of its own.
-    spread = (expected * (1 - expected) / DRAWS).sqrt()
-    assert ((counts / DRAWS - expected).abs() <= 4 * spread + 1e-3).all()
+    spread = np.sqrt(expected * (1 - expected) / DRAWS)
+    assert (abs(counts / DRAWS - expected) <= 4 * spread + 1e-3).all()
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_of_a_large_vocabulary_the_same_tokens_survive(filters, spread: float) -
     """Half of the draws come from the likelier half of what transformers leaves, none from else."""
     logits = random_logits(3, size=8000, spread=spread)
     sampler = settle(seed=1, **(OFF | filters))
-    drawn = torch.tensor([sampler.draw(logits, []) for _ in range(400)])
+    drawn = np.array([sampler.draw(logits, []) for _ in range(400)])
     expected = by_transformers(logits, filters)
     assert (expected[drawn] > 0).all()
     for share in (0.25, 0.5, 0.95):
-        values, order = expected.sort(descending=True)
-        likelier = order[: int((values.cumsum(-1) < share).sum()) + 1]
+        order = np.argsort(-expected)
+        likelier = order[: int((expected[order].cumsum() < share).sum()) + 1]
         mass = float(expected[likelier].sum())
-        counted = float(torch.isin(drawn, likelier).float().mean())
+        counted = float(np.isin(drawn, likelier).mean())
         assert abs(counted - mass) <= 4 * (mass * (1 - mass) / len(drawn)) ** 0.5 + 1e-3
 
 
@@ -126,9 +126,9 @@ def test_a_temperature_near_zero_is_as_good_as_greedy(temperature: float) -> Non
 
 def test_the_penalty_leaves_the_logits_of_the_caller_alone() -> None:
     logits = random_logits(4)
-    before = logits.clone()
+    before = logits.copy()
     settle(**(OFF | {"repetition_penalty": 2.0, "top_k": 3}), seed=1).draw(logits, CONTEXT)
-    assert torch.equal(logits, before)
+    assert (logits == before).all()
 
 
 # -- seeds ---------------------------------------------------------------------------------------

@@ -78,7 +78,8 @@ class IpexModel:
 
         Raises UnknownToken where an id is none of the model's.
         """
-        return self._step(ids, range(len(ids) - 1, len(ids)))[0]
+        logits: Logits = self._step(ids, range(len(ids) - 1, len(ids)))[0]
+        return logits
 
     def all_logits(self, ids: Sequence[int]) -> Iterator[Logits]:
         """Yield the logits of `ids` as a fresh context, in blocks, float32 [block, vocab].

@@ -140,7 +140,8 @@ class CoreDecoder:
         model's, and ValueError where the context is too short.
         """
         self._append(ids, 1, on_chunk)
-        return self._logits(0, 1)[0]
+        logits: Logits = self._logits(0, 1)[0]
+        return logits
 
     def all_logits(self, ids: Sequence[int]) -> Iterator[Logits]:
         """Yield the logits of `ids` as a fresh context, in blocks, float32 [block, vocab].
