@@ -63,7 +63,7 @@ class OfferDetail(QWidget):
         scroller.column.addWidget(self.fit)
         scroller.column.addStretch()
         scroller.column.setSpacing(12)
-        foot = styled(QWidget(), "foot")
+        self._foot = foot = styled(QWidget(), "foot")
         buttons = QHBoxLayout()
         buttons.addWidget(self.fetch)
         buttons.addWidget(self.ask)
@@ -151,6 +151,8 @@ class OfferDetail(QWidget):
         self.ask.setEnabled(self._can_connect and not choice.is_asking)
         self.remark.setText(self._remark(choice))
         self.remark.setVisible(bool(self.remark.text()))
+        parts = (self.fetch, self.ask, self.remark)
+        self._foot.setVisible(not all(part.isHidden() for part in parts))
 
     def _fetch_text(self, choice: Choice) -> str:
         if choice.standing is Standing.HERE:

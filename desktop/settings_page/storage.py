@@ -1,5 +1,7 @@
 """Storage: where the models lie, and what packed weights take."""
 
+from pathlib import Path
+
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -17,7 +19,7 @@ class StorageSection(QWidget):
     """The disk."""
 
     folder_wanted = Signal()  # to be opened
-    move_wanted = Signal(str)  # to this folder
+    move_wanted = Signal(object)  # Path to move to
     reclaim_wanted = Signal()
 
     def __init__(self) -> None:
@@ -28,6 +30,7 @@ class StorageSection(QWidget):
         self.open = button("Open folder", "outlined", spoken="Open the folder of models")
         self.move_to = button("Move…", "outlined", "Move all models to another folder or disk")
         self.reclaim = button("Reclaim", "outlined")
+        self.reclaim.hide()
         places, sizes = QHBoxLayout(), QHBoxLayout()
         places.addWidget(self.open)
         places.addWidget(self.move_to)
@@ -65,4 +68,4 @@ class StorageSection(QWidget):
     def _choose(self) -> None:
         folder = QFileDialog.getExistingDirectory(self.window(), "Move the models to")
         if folder:
-            self.move_wanted.emit(folder)
+            self.move_wanted.emit(Path(folder))
