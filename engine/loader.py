@@ -10,16 +10,20 @@ from engine.assembly import Kit, NativeModel, OnProgress, assemble
 from engine.calibration import calibration_ids, calibration_text
 from engine.checkpoint import Checkpoint
 from engine.errors import BadSetting, OnlyForIpex
-from engine.fit import check_memory
-from engine.hardware import Cpu
+from engine.fit import Question, check_memory
+from engine.hardware import Cpu, available_memory
 from engine.kernels.base import Choice, Model, core_built, ipex_installed, native_choice, pick
 from engine.language_model import LanguageModel
 from engine.messages import Kernel, KernelChoice, Precision, Proof, Quantisation
 from engine.model_config import ModelConfig, read_config, read_json
+from engine.model_files import tokenizer_bytes
+from engine.observed import Observed
 from engine.packing import packed_folder
 from engine.paths import Paths
 from engine.proof import prove
 from engine.source import Source
+from engine.store.hub_cache import title_of
+from engine.store.packed import is_there
 from engine.tokenizer import ChatTokenizer
 
 DEFAULT_CONTEXT = 8192
@@ -27,7 +31,10 @@ DEFAULT_CONTEXT = 8192
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """What to load, and on what. context_length None takes the model's own, up to 8192."""
+    """What to load, and on what. context_length None takes the model's own, up to 8192.
+
+    regardless: also where memory will not suffice.
+    """
 
     folder: Path
     precision: Precision
@@ -36,6 +43,7 @@ class LoadRequest:
     paths: Paths
     cpu: Cpu
     quantisation: Quantisation = field(default_factory=Quantisation)
+    regardless: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,8 @@ def load(
         core_built(),
     )
     context = _context(request.context_length, config)
-    check_memory(request.folder.name, config, request.precision, context)
+    if not request.regardless:
+        _check_memory(request, config, choice.kernel, context)
     on_progress("Reading the tokenizer", 0, 1)
     tokenizer = ChatTokenizer.load(request.folder)
     if choice.kernel is Kernel.IPEX:
@@ -102,6 +111,20 @@ def load(
         proof=proof,
         generation_defaults=_generation_defaults(request.folder),
     )
+
+
+def _check_memory(request: LoadRequest, config: ModelConfig, kernel: Kernel, context: int) -> None:
+    folder, packed = request.folder, request.paths.packed
+    question = Question(
+        config,
+        request.precision,
+        kernel,
+        context,
+        is_there(packed, folder, request.precision, kernel),
+        tokenizer_bytes(folder),
+    )
+    need = Observed(request.paths).correct
+    check_memory(title_of(folder), question, available_memory(), need)
 
 
 def _check(options: Quantisation) -> None:

@@ -28,6 +28,7 @@ LIGHT = {
     "model_files",
     "models",
     "network",
+    "observed",
     "paths",
     "settings",
     "store",
