@@ -277,6 +277,16 @@ def test_sealing_ends_a_running_download_at_once(
     assert len(hub.log) == asked
 
 
+def test_a_failure_of_the_one_who_is_told_is_not_taken_for_the_lines(
+    hub: HubServer, repository: Repository, fetch: Download
+) -> None:
+    def closed(_phase: Phase, _done: int) -> None:
+        raise BrokenPipeError("the terminal is gone")
+
+    with pytest.raises(BrokenPipeError):
+        fetch(on_progress=closed)
+
+
 def test_without_a_network_a_resumed_download_fails_at_once(
     repository: Repository, client: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
