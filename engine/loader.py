@@ -10,23 +10,18 @@ from engine.assembly import Kit, NativeModel, OnProgress, assemble
 from engine.calibration import calibration_ids, calibration_text
 from engine.checkpoint import Checkpoint
 from engine.errors import BadSetting, OnlyForIpex
-from engine.fit import Question, check_memory
-from engine.hardware import Cpu, available_memory
-from engine.kernels.base import Choice, Model, core_built, ipex_installed, native_choice, pick
+from engine.hardware import Cpu
+from engine.kernels.base import Choice
 from engine.language_model import LanguageModel
 from engine.messages import Kernel, KernelChoice, Precision, Proof, Quantisation
 from engine.model_config import ModelConfig, read_config, read_json
-from engine.model_files import tokenizer_bytes
-from engine.observed import Observed
 from engine.packing import packed_folder
 from engine.paths import Paths
+from engine.preflight import DEFAULT_CONTEXT, Preflight, choose
 from engine.proof import prove
 from engine.source import Source
 from engine.store.hub_cache import title_of
-from engine.store.packed import is_there
 from engine.tokenizer import ChatTokenizer
-
-DEFAULT_CONTEXT = 8192
 
 
 @dataclass(frozen=True)
@@ -77,19 +72,13 @@ def load(
     """
     config = read_config(request.folder)
     _check(request.quantisation)
-    facts = Model(
-        config.architecture,
-        config.parameters,
-        config.four_bit.method if config.four_bit else "",
-        request.quantisation.weight_only,
-    )
-    choice = native_choice(
-        pick(request.precision, request.kernel, request.cpu.isa, ipex_installed(), facts),
-        core_built(),
+    choice = choose(
+        config, request.precision, request.kernel, request.cpu, request.quantisation.weight_only
     )
     context = _context(request.context_length, config)
     if not request.regardless:
-        _check_memory(request, config, choice.kernel, context)
+        title, preflight = title_of(request.folder), Preflight(request.paths, request.cpu)
+        preflight.check(title, config, request.folder, request.precision, choice.kernel, context)
     on_progress("Reading the tokenizer", 0, 1)
     tokenizer = ChatTokenizer.load(request.folder)
     if choice.kernel is Kernel.IPEX:
@@ -111,20 +100,6 @@ def load(
         proof=proof,
         generation_defaults=_generation_defaults(request.folder),
     )
-
-
-def _check_memory(request: LoadRequest, config: ModelConfig, kernel: Kernel, context: int) -> None:
-    folder, packed = request.folder, request.paths.packed
-    question = Question(
-        config,
-        request.precision,
-        kernel,
-        context,
-        is_there(packed, folder, request.precision, kernel),
-        tokenizer_bytes(folder),
-    )
-    need = Observed(request.paths).correct
-    check_memory(title_of(folder), question, available_memory(), need)
 
 
 def _check(options: Quantisation) -> None:

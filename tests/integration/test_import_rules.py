@@ -30,6 +30,7 @@ LIGHT = {
     "network",
     "observed",
     "paths",
+    "preflight",
     "settings",
     "store",
     "store.catalogue",
