@@ -25,6 +25,7 @@ from engine.messages import Loaded, Precision
 from engine.models import LocalModel
 
 _ARROW = "  ▾"
+_ROOMY = 480  # px of width for all of the words
 _PADDING = 18  # px at both sides of the name, with the border
 
 
@@ -164,6 +165,11 @@ class Header(QWidget):
         row.addWidget(self.precisions)
         row.addStretch()
         row.addWidget(self.new_chat)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave a narrow header's width to the model's name."""
+        super().resizeEvent(event)
+        self.new_chat.setText("New chat" if self.width() >= _ROOMY else "New")
 
     @Slot(object)
     def show_selection(self, selection: Selection) -> None:

@@ -19,9 +19,10 @@ WORDS: dict[Tone, str] = {
 
 @dataclass(frozen=True)
 class FitRow:
-    """What a precision needs at its peak, in bytes, and whether that is there."""
+    """What a precision needs at its peak with `context` tokens, in bytes; whether that is there."""
 
     precision: Precision
+    context: int
     needed: int
     tone: Tone
 
@@ -35,7 +36,9 @@ def fit_rows(shape: ModelConfig, available: int) -> tuple[FitRow, ...]:
     """Return a row for each precision; available: bytes of memory that can be had now."""
     context = min(CONTEXT, shape.max_context)
     needs = ((precision, expected_memory(shape, precision, context)) for precision in Precision)
-    return tuple(FitRow(precision, need, _tone(need, available)) for precision, need in needs)
+    return tuple(
+        FitRow(precision, context, need, _tone(need, available)) for precision, need in needs
+    )
 
 
 def _tone(needed: int, available: int) -> Tone:

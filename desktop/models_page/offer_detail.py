@@ -17,7 +17,6 @@ from desktop.rows import Tone
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.widgets import button, label, styled
-from engine.errors import GatedModel
 from engine.hardware import available_memory
 from engine.store.description import RemoteFile
 
@@ -49,7 +48,7 @@ class OfferDetail(QWidget):
         self.fit = FitTable(palette)
         self.remark = label("", "muted", wraps=True)
         self.fetch = button("Download", "primary")
-        self.ask = button(f"Ask {host} for details", "outlined")
+        self.ask = button("Ask for details", "outlined", f"Asks {host} about this model")
         self._lay_out()
         self.fetch.clicked.connect(self._on_fetch)
         self.ask.clicked.connect(self._on_ask)
@@ -64,7 +63,7 @@ class OfferDetail(QWidget):
         scroller.column.addWidget(self.fit)
         scroller.column.addStretch()
         scroller.column.setSpacing(12)
-        foot = styled(QWidget(), "foot")
+        self._foot = foot = styled(QWidget(), "foot")
         buttons = QHBoxLayout()
         buttons.addWidget(self.fetch)
         buttons.addWidget(self.ask)
@@ -131,16 +130,13 @@ class OfferDetail(QWidget):
         ]
 
     def _show_trouble(self, choice: Choice) -> None:
-        described = choice.offer.description
-        refusal = described.refusal if described else None
-        gate = refusal if isinstance(refusal, GatedModel) else None
+        offer, gate = choice.offer, choice.offer.gate
         self.gate.show_gate(Notice(gate.said, gate.advice) if gate else None)
+        refusal = offer.description.refusal if offer.description else None
         if choice.trouble:
             self.notice.show_notice(choice.trouble, "Try again")
-        elif refusal and not gate:
-            self.notice.show_notice(Notice(refusal.said, refusal.advice))
-        elif choice.offer.why_not and not gate:
-            self.notice.show_notice(Notice(choice.offer.why_not))
+        elif offer.why_not:
+            self.notice.show_notice(Notice(offer.why_not, refusal.advice if refusal else ""))
         else:
             self.notice.show_notice(None)
 
@@ -149,12 +145,14 @@ class OfferDetail(QWidget):
         remote = standing is Standing.ELSEWHERE
         self.fetch.setText(self._fetch_text(choice))
         self.fetch.setAccessibleName(self.fetch.text())
-        self.fetch.setVisible(not (remote and offer.why_not))
+        self.fetch.setVisible(not (remote and (offer.why_not or offer.gate)))
         self.fetch.setEnabled(not remote or self._can_connect)
         self.ask.setVisible(remote and offer.description is None)
         self.ask.setEnabled(self._can_connect and not choice.is_asking)
         self.remark.setText(self._remark(choice))
         self.remark.setVisible(bool(self.remark.text()))
+        parts = (self.fetch, self.ask, self.remark)
+        self._foot.setVisible(not all(part.isHidden() for part in parts))
 
     def _fetch_text(self, choice: Choice) -> str:
         if choice.standing is Standing.HERE:

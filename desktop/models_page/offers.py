@@ -10,7 +10,7 @@ from desktop import wording
 from desktop.models_page import phrases
 from desktop.models_page.fitting import WORDS, fit_rows
 from desktop.rows import Row, Tone
-from engine.errors import UnsupportedArchitecture
+from engine.errors import GatedModel, UnsupportedArchitecture
 from engine.model_config import ModelConfig
 from engine.store.catalogue import Suggestion
 from engine.store.description import Description, FoundModel, families
@@ -47,6 +47,12 @@ class Offer:
     def repo(self) -> str:
         """The name, "organisation/name"."""
         return self.reference.repo
+
+    @property
+    def gate(self) -> GatedModel | None:
+        """What keeps this person out, as far as the Hub has said it."""
+        refusal = self.description.refusal if self.description else None
+        return refusal if isinstance(refusal, GatedModel) else None
 
 
 def from_suggestion(suggestion: Suggestion, is_best: bool) -> Offer:
@@ -101,7 +107,7 @@ def from_description(described: Description, known: Offer | None = None) -> Offe
         downloads=described.downloads,
         likes=described.likes,
         shape=shape,
-        why_not=described.refusal.said if described.refusal else "",
+        why_not=_why_not(described),
         description=described,
     )
 
@@ -129,6 +135,11 @@ def arrange(
         if not (only_runnable and offer.why_not) and not (without_gate and offer.gated)
     ]
     return sorted(kept, key=lambda offer: -(getattr(offer, sort) or 0))
+
+
+def _why_not(described: Description) -> str:
+    refusal = described.refusal
+    return "" if refusal is None or isinstance(refusal, GatedModel) else refusal.said
 
 
 def _remark(offer: Offer, available: int) -> tuple[str, Tone]:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from desktop import wording
 from desktop.icons import picture
-from desktop.models_page.fitting import CONTEXT, FitRow
+from desktop.models_page.fitting import FitRow
 from desktop.rows import Tone
 from desktop.state import Notice
 from desktop.theme import Palette
@@ -41,6 +41,7 @@ class Facts(QWidget):
         self._form.setVerticalSpacing(6)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignTop)
         self.shown: dict[str, str] = {}
 
     def show_facts(self, facts: Iterable[tuple[str, str]]) -> None:
@@ -56,7 +57,7 @@ class Facts(QWidget):
             said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             said.setMinimumWidth(60)
             said.setAccessibleName(f"{name}: {value}")
-            self._form.addRow(label(name, "muted"), said)
+            self._form.addRow(label(name, "factName"), said)
 
 
 class FitTable(QWidget):
@@ -103,7 +104,10 @@ class FitTable(QWidget):
             for column, cell in enumerate((*cells, said)):
                 self._grid.addWidget(cell, place, column)
         self._caption.setText(
-            f"With {CONTEXT:,} tokens of context. {wording.size(self._available)} is free now."
+            f"With {self.rows[0].context:,} tokens of context. "
+            f"{wording.size(self._available)} is free now."
+            if self.rows
+            else ""
         )
         self.setVisible(bool(self.rows))
 
@@ -120,7 +124,7 @@ class NoticeBox(QFrame):
         self.way_out = label("", wraps=True)
         for line in (self.sentence, self.way_out):
             line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.action = button("", "noticeButton")
+        self.action = button("Try again", "noticeButton")
         self.action.clicked.connect(self.acted)
         row = QHBoxLayout()
         row.addWidget(self.action)

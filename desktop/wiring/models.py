@@ -120,6 +120,7 @@ def connect_downloads(
     rows.find_wanted.connect(lambda: page.show_tab(Tab.FIND))
     hub.downloads_changed.connect(show)
     hub.download_ended.connect(lambda _state: library.refresh())
+    library.models_changed.connect(finding.take_models)
 
 
 def connect_library(
