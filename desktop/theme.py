@@ -39,6 +39,9 @@ class Palette:
     notice_border: str
     on_notice: str
     link: str
+    good: str
+    warn: str
+    bad: str
     # of code
     keyword: str
     name: str
@@ -65,6 +68,9 @@ LIGHT = Palette(
     notice_border="#e6c88f",
     on_notice="#5a3d06",
     link="#0a6682",
+    good="#1b6e3c",
+    warn="#805300",
+    bad="#a82a22",
     keyword="#8a2f86",
     name="#1d5fa8",
     string="#2f6b2c",
@@ -90,6 +96,9 @@ DARK = Palette(
     notice_border="#5f4b1f",
     on_notice="#f0d9a8",
     link="#7fd0e8",
+    good="#7ed09a",
+    warn="#e8c06a",
+    bad="#ff9a8f",
     keyword="#d6a0e0",
     name="#8fc1f5",
     string="#a3d39c",
@@ -100,7 +109,13 @@ DARK = Palette(
 # (foreground, background, least contrast): 4.5 for text, 3 for the edge of a control.
 PAIRS: tuple[tuple[str, str, float], ...] = (
     *((fore, back, 4.5) for fore in ("text", "muted") for back in ("window", "surface", "hover")),
+    *(
+        (fore, back, 4.5)
+        for fore in ("good", "warn", "bad")
+        for back in ("window", "surface", "bubble", "hover")
+    ),
     ("text", "bubble", 4.5),
+    ("muted", "bubble", 4.5),
     *((fore, "code", 4.5) for fore in ("text", "muted", "keyword", "name", "string")),
     *((fore, "code", 4.5) for fore in ("number", "comment", "link", "accent")),
     ("text", "selection", 4.5),
@@ -146,7 +161,8 @@ class Theme(QObject):
     def __init__(self, app: QApplication, template: Path) -> None:
         super().__init__()
         self._app = app
-        self._template = Template(template.read_text(encoding="utf-8"))
+        self._template = template.read_text(encoding="utf-8")
+        self._icons = (assets_folder() / "icons").as_posix()
         self.palette = LIGHT
         # One style on every system: the sheet is written for it.
         app.setStyle(QStyleFactory.create("Fusion"))
@@ -179,10 +195,9 @@ class Theme(QObject):
         self.changed.emit(self.palette)
 
     def _sheet(self) -> str:
-        name = "dark" if self.palette is DARK else "light"
-        check = assets_folder() / "icons" / f"check-{name}.svg"
-        sheet = self._template.substitute(asdict(self.palette), check=check.as_posix())
-        return scaled(sheet, self.zoom)
+        names = {"icons": self._icons, "scheme": "dark" if self.palette is DARK else "light"}
+        template = Template(scaled(self._template, self.zoom))
+        return template.substitute(asdict(self.palette), **names)
 
 
 def scaled(sheet: str, percent: int) -> str:

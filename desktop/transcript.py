@@ -94,6 +94,11 @@ class Transcript(QAbstractScrollArea):
         """The messages shown, oldest first."""
         return tuple(row.message for row in self._rows)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is in sight is shown as it will be."""
+        return self._next() is None
+
     @Slot(object)
     def show_messages(self, messages: Sequence[ShownMessage]) -> None:
         """Show `messages` in place of what was shown. What is in both keeps its place."""
@@ -131,11 +136,6 @@ class Transcript(QAbstractScrollArea):
     def remove(self, message_id: int) -> None:
         """Take one message away."""
         self.show_messages([m for m in self.messages if m.id != message_id])
-
-    @Slot()
-    def drop_exchange(self) -> None:
-        """Take the last question and answer away."""
-        self.show_messages(self.messages[:-2])
 
     @Slot()
     def clear(self) -> None:
@@ -274,13 +274,19 @@ class Transcript(QAbstractScrollArea):
             lambda other: self.select_sibling_wanted.emit(row.message.id, other)
         )
         view.thought.connect(lambda seconds: self._on_thought(row, seconds))
+        view.reached.connect(lambda: self._bring_into_sight(row))
         view.resized.connect(lambda: self._on_resized(row))
         return view
 
     def _measure(self, row: _Row) -> None:
         """Take the height that a row's view needs."""
         before, row.height = row.height, row.view.height() if row.view else row.height
-        if self._anchor and self._anchor[0] is row and self._anchor[1] < 0 and not self._growing(row):
+        if (
+            self._anchor
+            and self._anchor[0] is row
+            and self._anchor[1] < 0
+            and not self._growing(row)
+        ):
             # The same share of it stays above the edge.
             self._anchor = (row, self._anchor[1] * row.height // max(1, before))
 
@@ -364,13 +370,13 @@ class Transcript(QAbstractScrollArea):
         self._work()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Scroll; with Alt go from message to message."""
+        """Scroll; with Ctrl go from message to message."""
         bar = self.verticalScrollBar()
-        alt = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
+        ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         match event.key():
-            case Qt.Key.Key_Up if alt:
+            case Qt.Key.Key_Up if ctrl:
                 self._focus_neighbour(-1)
-            case Qt.Key.Key_Down if alt:
+            case Qt.Key.Key_Down if ctrl:
                 self._focus_neighbour(1)
             case Qt.Key.Key_Home:
                 bar.setValue(0)
@@ -381,32 +387,44 @@ class Transcript(QAbstractScrollArea):
 
     # -- focus -----------------------------------------------------------------------------------
 
+    @Slot(int)
+    def go_to(self, message_id: int) -> None:
+        """Go to a message that was searched for, at the top of what is in sight."""
+        row = next((row for row in self._rows if row.message.id == message_id), None)
+        if row:
+            self._following = False
+            self._anchor = (row, _PAD)
+            self._work()
+            self._focus(row)
+
     def _focus_neighbour(self, step: int) -> None:
         """Move the focus to the message before or after the one that has it, or to the last."""
         if not self._rows:
             return
         at = next((i for i, row in enumerate(self._rows) if row.view and row.view.has_focus), None)
         place = len(self._rows) - 1 if at is None else at + step
-        row = self._rows[min(max(place, 0), len(self._rows) - 1)]
+        self._focus(self._rows[min(max(place, 0), len(self._rows) - 1)])
+
+    def _focus(self, row: _Row) -> None:
         if row.view is None:
             self._advance(row)
             self._place()
         if row.view:
             row.view.setFocus(Qt.FocusReason.TabFocusReason)
 
-    def _on_focus(self, _old: QWidget | None, now: QWidget | None) -> None:
-        for row, top in zip(self._rows, self._tops, strict=False):
-            if row.view:
-                row.view.show_focus()
-                if row.view is now:
-                    self._bring_into_sight(top, row.height)
+    def _on_focus(self, _old: QWidget | None, _now: QWidget | None) -> None:
+        for view in self.views:
+            view.show_focus()
 
-    def _bring_into_sight(self, top: int, height: int) -> None:
+    def _bring_into_sight(self, row: _Row) -> None:
+        """Scroll as little as needed to show a message, or the beginning of a tall one."""
         bar, room = self.verticalScrollBar(), self.viewport().height()
-        if top < bar.value() or height > room:
+        top = self._tops[self._rows.index(row)]
+        seen = min(top + row.height, bar.value() + room) - max(top, bar.value())
+        if row.height > room and seen < room // 2:
             bar.setValue(top)
-        elif top + height > bar.value() + room:
-            bar.setValue(top + height - room)
+        elif row.height <= room and seen < row.height:
+            bar.setValue(top if top < bar.value() else top + row.height - room)
 
     # -- what the views say ----------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Figures and short phrases as a person reads them. Pure functions; no Qt."""
 
-from desktop.conversation import Turn
+from desktop.history import Message
 from engine.messages import FinishReason, Loaded, Precision, Progress
+from engine.settings import ThemeChoice
 
 UNKNOWN = "–"
 
@@ -11,6 +12,12 @@ PRECISION_HELP: dict[Precision, str] = {
     "close to its quality.",
     Precision.INT4: "4-bit weights: about a quarter of the memory of bf16, usually the fastest, "
     "with some loss of quality.",
+}
+
+THEMES: dict[ThemeChoice, str] = {
+    "system": "Like the system",
+    "light": "Light",
+    "dark": "Dark",
 }
 
 KERNEL_HELP: dict[str, str] = {
@@ -30,12 +37,12 @@ _ENDINGS: dict[FinishReason, str] = {
 
 
 def size(count: int) -> str:
-    """Return `count` bytes with a decimal unit: "812 MB", "1.23 GB"."""
+    """Return `count` bytes with a decimal unit: "24 kB", "812 MB", "1.23 GB"."""
     if count >= 1_000_000_000:
         return f"{count / 1e9:.2f} GB"
     if count >= 10_000_000:
         return f"{count / 1e6:.0f} MB"
-    return f"{count / 1e6:.1f} MB"
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.0f} kB"
 
 
 def speed(tokens_per_s: float) -> str:
@@ -65,17 +72,20 @@ def of(part: int, whole: int) -> str:
     return f"{part:,} / {whole:,}" if whole else UNKNOWN
 
 
-def caption(turn: Turn) -> str:
+def caption(message: Message) -> str:
     """Return the line under an answer: precision, speed, length, and how it ended."""
-    parts = [str(turn.precision) if turn.precision else ""]
-    if turn.metrics:
-        if turn.metrics.decode_tokens_per_s > 0:
-            parts.append(f"{speed(turn.metrics.decode_tokens_per_s)} tokens/s")
-        parts.append(count(turn.metrics.completion_tokens, "token"))
-    if turn.finish_reason:
-        parts.append(_ENDINGS[turn.finish_reason])
-    if turn.ending == "cut":
+    metrics = message.metrics
+    parts = [str(message.precision) if message.precision else ""]
+    if metrics:
+        if metrics.decode_tokens_per_s > 0:
+            parts.append(f"{speed(metrics.decode_tokens_per_s)} tokens/s")
+        parts.append(count(metrics.completion_tokens, "token"))
+    if message.finish_reason:
+        parts.append(_ENDINGS[message.finish_reason])
+    elif message.state == "partial":
         parts.append("cut short")
+    elif message.state == "failed":
+        parts.append("no answer")
     return " · ".join(filter(None, parts))
 
 
