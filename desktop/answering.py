@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from desktop.chats.desk import Talk
 from desktop.chats.steps import Shown, Step
-from desktop.history import History, Message, engine_messages
+from desktop.history import History, Message, MessageState, engine_messages
 from desktop.state import Notice, Selection, WayOut
 from engine import messages
 
@@ -89,7 +89,7 @@ class Answer:
     def cut(self) -> Message:
         """Return the message as it is where something else ended it."""
         message = self._growing()
-        state = "partial" if message.content.strip() else "failed"
+        state: MessageState = "partial" if message.content.strip() else "failed"
         return replace(message, state=state, finish_reason=None, metrics=None)
 
     @staticmethod

@@ -4,7 +4,6 @@ Everything reaches what it needs by its constructor or by a signal connected her
 """
 
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from PySide6.QtCore import QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
-from desktop import dialogs
 from desktop.chats.desk import Desk
 from desktop.chats.shelf import Shelf
 from desktop.chats.store import Store
@@ -30,6 +28,7 @@ from desktop.theme import Theme
 from desktop.wiring.chats import connect_desk, connect_messages, open_history
 from desktop.wiring.models import connect_downloads, connect_find, connect_library, suggest
 from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
+from desktop.wiring.sidebar import connect_files, connect_list, connect_moves, leaving
 from engine.client import EngineClient
 from engine.messages import Loaded, Precision
 from engine.network import Ledger, Network
@@ -78,6 +77,7 @@ def build(
     icon = QIcon(str(assets_folder() / "icons" / "tern.svg"))
     window = MainWindow(icon, theme.palette, hub.host)
     window.place(remembered.geometry)
+    window.chat.side.restore(remembered.sidebar, remembered.sidebar_shown)
     selection = Selection(
         model=model or remembered.model,
         precision=precision or remembered.precision,
@@ -203,21 +203,14 @@ def _connect_chats(desktop: Desktop) -> None:
     """The chat that is shown, and the list of all."""
     window, desk, controller = desktop.window, desktop.desk, desktop.controller
 
-    def leave(go: Callable[[], None]) -> None:
-        """Go elsewhere, unless the person rather stays with what would be gone."""
-        window.show_page(Page.CHAT)
-        if desk.talk.is_temporary and desk.talk.path:
-            dialogs.confirm_leave(window, go)
-        else:
-            go()
-
-    def new_chat() -> None:
-        leave(desk.new)
-
     connect_messages(window, desk, controller)
     connect_desk(window, desk, desktop.settings)
-    window.chat.header.new_chat_wanted.connect(new_chat)
-    desktop.menus.new_chat_wanted.connect(new_chat)
+    connect_moves(window, desktop.menus, desk, desktop.shelf, leaving(window, desk))
+    connect_list(window, desk, desktop.shelf, controller)
+    connect_files(window, desktop.shelf)
+    desktop.store.failed.connect(window.chat.notice.show_notice)
+    desktop.theme.changed.connect(window.chat.sidebar.recolour)
+    desktop.theme.changed.connect(window.chat.header.recolour)
 
 
 def _connect_settings(desktop: Desktop) -> None:
@@ -238,7 +231,8 @@ def _connect_settings(desktop: Desktop) -> None:
         )
 
     def close() -> None:
-        settings.change(geometry=window.placed())
+        width, is_wanted = window.chat.side.state()
+        settings.change(geometry=window.placed(), sidebar=width, sidebar_shown=is_wanted)
         desktop.controller.close()
         desktop.desk.close()
         desktop.store.close()

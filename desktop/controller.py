@@ -106,7 +106,18 @@ class Controller(QObject):
     def stop(self) -> None:
         """Stop the loading, or the answer that is shown."""
         if self.state is not State.BUSY:
-            self._stop()
+            self.stop_anywhere()
+
+    def stop_anywhere(self) -> None:
+        """Stop the loading, or the answer, whichever chat it is in."""
+        answer_id = self._answer.request_id if self._answer else None
+        request_id = self._load_id or answer_id
+        if self._state is State.CRASHED:
+            return
+        if request_id is not None:
+            self._running().stop(request_id)
+        elif self._answer:
+            self._answer.is_unwanted = True
 
     def close(self) -> None:
         """End the engine process for good; returns when it is gone."""
@@ -114,7 +125,7 @@ class Controller(QObject):
         if self._engine is None:
             return
         self._engine.reported.disconnect(self._on_event)
-        self._stop()
+        self.stop_anywhere()
         self._engine.close()
         self._engine = None
 
@@ -326,7 +337,7 @@ class Controller(QObject):
         if self._queued and self._queued.talk is talk:
             self.take_back()
         if self._answer and self._answer.talk is talk:
-            self._stop()
+            self.stop_anywhere()
             self._forget(self._answer)
 
     def _use(self, selection: Selection) -> None:
@@ -338,7 +349,7 @@ class Controller(QObject):
     def _load(self, selection: Selection) -> None:
         if self._state in (State.STARTING, State.CRASHED):
             return  # it is loaded as soon as the engine is ready
-        self._stop()
+        self.stop_anywhere()
         self.noticed.emit(None)
         self._loaded = self._refused = None
         self._loading = selection
@@ -355,16 +366,6 @@ class Controller(QObject):
         )
         if self._answer is None:
             self._enter(State.LOADING)
-
-    def _stop(self) -> None:
-        answer_id = self._answer.request_id if self._answer else None
-        request_id = self._load_id or answer_id
-        if self._state is State.CRASHED:
-            return
-        if request_id is not None:
-            self._running().stop(request_id)
-        elif self._answer:
-            self._answer.is_unwanted = True
 
     def _cut(self, answer: Answer) -> None:
         if answer.message:

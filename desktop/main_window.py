@@ -79,7 +79,9 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave a narrow window's width to the page."""
         super().resizeEvent(event)
-        self.navigation.set_compact(self.width() < _ROOMY)
+        is_narrow = self.width() < _ROOMY
+        self.navigation.set_compact(is_narrow)
+        self.chat.side.set_narrow(is_narrow)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Vanish at once; what has to end ends after that."""
