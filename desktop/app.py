@@ -19,16 +19,19 @@ from desktop.library_controller import LibraryController
 from desktop.main_window import MainWindow
 from desktop.menus import Menus
 from desktop.models_page.finding import Finding
+from desktop.models_page.fitting import suggestions
 from desktop.models_page.page import Tab
 from desktop.navigation import Page
 from desktop.state import Notice, Selection, State
 from desktop.theme import Theme
-from desktop.wiring.models import connect_downloads, connect_find, connect_library, suggest
+from desktop.wiring.models import connect_downloads, connect_find, connect_library
 from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
 from engine.client import EngineClient
+from engine.hardware import read_cpu
 from engine.messages import Loaded, Precision
 from engine.network import Ledger, Network
 from engine.paths import Paths, assets_folder
+from engine.preflight import Preflight
 from engine.settings import SettingsFile
 from engine.store.hub import Hub
 
@@ -47,6 +50,7 @@ class Desktop:
     library: LibraryController
     hub: HubController
     finding: Finding
+    preflight: Preflight
 
 
 def build(
@@ -64,10 +68,12 @@ def build(
     remembered = settings.value
     theme = Theme(app, assets_folder() / "styles" / "window.qss")
     theme.choose(remembered.theme)
-    network = Network(Ledger(paths.network_ledger), lambda: settings.value.sealed)
+    # Read at each connection: the terminal can seal it too.
+    network = Network(Ledger(paths.ledger), lambda: SettingsFile.of(paths).value.sealed)
     hub = HubController(Hub(network), settings, paths)
     icon = QIcon(str(assets_folder() / "icons" / "tern.svg"))
-    window = MainWindow(icon, theme.palette, hub.host)
+    preflight = Preflight(paths, read_cpu())
+    window = MainWindow(icon, theme.palette, hub.host, preflight.outlooks)
     window.place(remembered.geometry)
     selection = Selection(
         model=model or remembered.model,
@@ -86,6 +92,7 @@ def build(
         library=LibraryController(settings, paths),
         hub=hub,
         finding=Finding(),
+        preflight=preflight,
     )
     _connect_acts(desktop)
     _connect_events(desktop)
@@ -97,11 +104,15 @@ def build(
 
 def start(desktop: Desktop) -> None:
     """Show the window, and start the engine once it has been painted."""
+
+    def suggest() -> None:
+        desktop.finding.suggest(suggestions(desktop.preflight))
+
     desktop.window.show()
     QTimer.singleShot(0, desktop.controller, desktop.controller.start_engine)
     QTimer.singleShot(0, desktop.library, desktop.library.refresh)
     QTimer.singleShot(0, desktop.hub, desktop.hub.start)
-    QTimer.singleShot(0, desktop.finding, lambda: suggest(desktop.finding))
+    QTimer.singleShot(0, desktop.finding, suggest)
 
 
 def run(model: str | None = None, precision: Precision | None = None) -> int:
@@ -153,6 +164,7 @@ def _connect_acts(desktop: Desktop) -> None:
     chat.demo.choose_wanted.connect(chat.header.models.open_list)
     chat.notice.restart_wanted.connect(controller.start_engine)
     chat.notice.load_wanted.connect(controller.load)
+    chat.notice.load_anyway_wanted.connect(lambda: controller.load(regardless=True))
     chat.notice.log_wanted.connect(open_log)
     menus.new_chat_wanted.connect(new_chat)
     menus.stop_wanted.connect(controller.stop)
