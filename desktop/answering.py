@@ -8,6 +8,7 @@ from desktop.chats.steps import Shown, Step
 from desktop.history import History, Message, MessageState, engine_messages
 from desktop.state import Notice, Selection, WayOut
 from engine import messages
+from engine.errors import NotEnoughMemory
 
 
 @dataclass(frozen=True)
@@ -120,4 +121,5 @@ def load_notice(event: messages.Failed) -> Notice:
             "Choose another model, or load this one again.",
             (WayOut.LOAD,),
         )
-    return Notice(event.sentence, event.way_out, (WayOut.LOAD,))
+    offer = WayOut.LOAD_ANYWAY if event.kind == NotEnoughMemory.__name__ else WayOut.LOAD
+    return Notice(event.sentence, event.way_out, (offer,))

@@ -21,18 +21,21 @@ from desktop.library_controller import LibraryController
 from desktop.main_window import MainWindow
 from desktop.menus import Menus
 from desktop.models_page.finding import Finding
+from desktop.models_page.fitting import suggestions
 from desktop.models_page.page import Tab
 from desktop.navigation import Page
 from desktop.state import Notice, Selection, State
 from desktop.theme import Theme
 from desktop.wiring.chats import connect_desk, connect_messages, open_history
-from desktop.wiring.models import connect_downloads, connect_find, connect_library, suggest
+from desktop.wiring.models import connect_downloads, connect_find, connect_library
 from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
 from desktop.wiring.sidebar import connect_files, connect_list, connect_moves, leaving
 from engine.client import EngineClient
+from engine.hardware import read_cpu
 from engine.messages import Loaded, Precision
 from engine.network import Ledger, Network
 from engine.paths import Paths, assets_folder
+from engine.preflight import Preflight
 from engine.settings import SettingsFile
 from engine.store.hub import Hub
 
@@ -55,6 +58,7 @@ class Desktop:
     library: LibraryController
     hub: HubController
     finding: Finding
+    preflight: Preflight
 
 
 def build(
@@ -72,10 +76,12 @@ def build(
     remembered = settings.value
     theme = Theme(app, assets_folder() / "styles" / "window.qss")
     theme.choose(remembered.theme)
-    network = Network(Ledger(paths.network_ledger), lambda: settings.value.sealed)
+    # Read at each connection: the terminal can seal it too.
+    network = Network(Ledger(paths.ledger), lambda: SettingsFile.of(paths).value.sealed)
     hub = HubController(Hub(network), settings, paths)
     icon = QIcon(str(assets_folder() / "icons" / "tern.svg"))
-    window = MainWindow(icon, theme.palette, hub.host)
+    preflight = Preflight(paths, read_cpu())
+    window = MainWindow(icon, theme.palette, hub.host, preflight.outlooks)
     window.place(remembered.geometry)
     window.chat.side.restore(remembered.sidebar, remembered.sidebar_shown)
     selection = Selection(
@@ -101,6 +107,7 @@ def build(
         library=LibraryController(settings, paths),
         hub=hub,
         finding=Finding(),
+        preflight=preflight,
     )
     _connect_acts(desktop)
     _connect_events(desktop)
@@ -113,12 +120,16 @@ def build(
 
 def start(desktop: Desktop) -> None:
     """Show the window, and start the engine once it has been painted."""
+
+    def suggest() -> None:
+        desktop.finding.suggest(suggestions(desktop.preflight))
+
     desktop.window.show()
     QTimer.singleShot(0, desktop.controller, desktop.controller.start_engine)
     open_history(desktop.window, desktop.store, desktop.shelf, desktop.desk, chat=desktop.last_chat)
     QTimer.singleShot(0, desktop.library, desktop.library.refresh)
     QTimer.singleShot(0, desktop.hub, desktop.hub.start)
-    QTimer.singleShot(0, desktop.finding, lambda: suggest(desktop.finding))
+    QTimer.singleShot(0, desktop.finding, suggest)
 
 
 def run(model: str | None = None, precision: Precision | None = None) -> int:
@@ -164,6 +175,7 @@ def _connect_acts(desktop: Desktop) -> None:
     chat.demo.choose_wanted.connect(chat.header.models.open_list)
     chat.notice.restart_wanted.connect(controller.start_engine)
     chat.notice.load_wanted.connect(controller.load)
+    chat.notice.load_anyway_wanted.connect(lambda: controller.load(regardless=True))
     chat.notice.log_wanted.connect(open_log)
     menus.stop_wanted.connect(controller.stop)
     menus.write_wanted.connect(write)

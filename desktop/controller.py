@@ -99,9 +99,12 @@ class Controller(QObject):
             return
         self.load()
 
-    def load(self) -> None:
-        """Load the selection in place of what is loaded; the conversation stays."""
-        self._load(self.selection)
+    def load(self, regardless: bool = False) -> None:
+        """Load the selection in place of what is loaded; the conversation stays.
+
+        regardless: also where memory will not suffice.
+        """
+        self._load(self.selection, regardless)
 
     def stop(self) -> None:
         """Stop the loading, or the answer that is shown."""
@@ -346,7 +349,7 @@ class Controller(QObject):
             self.selection_changed.emit(selection)
         self._tell_state()
 
-    def _load(self, selection: Selection) -> None:
+    def _load(self, selection: Selection, regardless: bool = False) -> None:
         if self._state in (State.STARTING, State.CRASHED):
             return  # it is loaded as soon as the engine is ready
         self.stop_anywhere()
@@ -362,6 +365,7 @@ class Controller(QObject):
                 model=selection.model,
                 precision=selection.precision,
                 kernel=selection.kernel,
+                regardless=regardless,
             )
         )
         if self._answer is None:
