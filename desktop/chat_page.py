@@ -1,4 +1,4 @@
-"""The Chat page's layout: header, conversation, composer and figures, from top to bottom."""
+"""The Chat page's layout: the list of chats, and the one that is shown from header to figures."""
 
 from itertools import pairwise
 
@@ -16,17 +16,20 @@ from desktop.panels import (
     Welcome,
 )
 from desktop.pickers import Header
+from desktop.sidebar.pane import SidePane
+from desktop.sidebar.sidebar import Sidebar
 from desktop.telemetry_strip import TelemetryStrip
 from desktop.theme import Palette
 from desktop.transcript import COLUMN, Transcript
 
 
 class ChatPage(QWidget):
-    """One conversation, and what it is held with."""
+    """One conversation, what it is held with, and the others beside it."""
 
     def __init__(self, icon: QIcon, palette: Palette) -> None:
         super().__init__()
-        self.header = Header()
+        self.sidebar = Sidebar(palette)
+        self.header = Header(palette)
         self.loading = LoadingPanel()
         self.demo = DemoBanner()
         self.temporary = TemporaryBanner()
@@ -37,6 +40,8 @@ class ChatPage(QWidget):
         self.composer = Composer()
         self.strip = TelemetryStrip()
         self._centre = QStackedWidget()
+        self._main = QWidget()
+        self.side = SidePane(self.sidebar, self._main)
         self._lay_out()
         self._order_focus()
 
@@ -56,7 +61,10 @@ class ChatPage(QWidget):
         middle.addStretch(1)
         middle.addWidget(centre, 100)
         middle.addStretch(1)
-        column = QVBoxLayout(self)
+        row = QVBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.side)
+        column = QVBoxLayout(self._main)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
@@ -70,6 +78,7 @@ class ChatPage(QWidget):
     def _order_focus(self) -> None:
         order: list[QWidget] = [self.composer.edit, self.composer.button, self.header.models]
         order += [*self.header.precisions.buttons.values(), self.header.new_chat]
+        order += [self.header.sidebar, self.sidebar.search, self.sidebar.more, self.sidebar.list]
         for first, second in pairwise(order):
             QWidget.setTabOrder(first, second)
         self.setFocusProxy(self.composer.edit)

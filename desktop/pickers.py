@@ -19,7 +19,9 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import wording
+from desktop.icons import icon
 from desktop.state import Selection
+from desktop.theme import Palette
 from desktop.widgets import button, styled
 from engine.messages import Loaded, Precision
 from engine.models import LocalModel
@@ -147,24 +149,34 @@ class PrecisionPicker(QFrame):
 
 
 class Header(QWidget):
-    """The pickers and New chat in one row."""
+    """The way to the list of chats, the pickers and New chat in one row."""
 
     new_chat_wanted = Signal()
+    sidebar_wanted = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, palette: Palette) -> None:
         super().__init__()
         styled(self, "header")
+        self.sidebar = button("", "iconButton", "Show or hide your chats (Ctrl+B)", "List of chats")
+        self.sidebar.setIconSize(QSize(20, 20))
+        self.sidebar.clicked.connect(self.sidebar_wanted)
         self.models = ModelPicker()
         self.precisions = PrecisionPicker()
         self.new_chat = button("New chat", "outlined", "Start a new conversation (Ctrl+N)")
         self.new_chat.clicked.connect(self.new_chat_wanted)
         row = QHBoxLayout(self)
-        row.setContentsMargins(16, 10, 16, 10)
+        row.setContentsMargins(12, 10, 16, 10)
         row.setSpacing(10)
+        row.addWidget(self.sidebar)
         row.addWidget(self.models)
         row.addWidget(self.precisions)
         row.addStretch()
         row.addWidget(self.new_chat)
+        self.recolour(palette)
+
+    def recolour(self, palette: Palette) -> None:
+        """Draw the icon in the text's colour."""
+        self.sidebar.setIcon(icon("sidebar", palette.text))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave a narrow header's width to the model's name."""

@@ -14,13 +14,13 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.models_page.finding import Filters
+from desktop.models_page.fitting import Outlooks
 from desktop.models_page.offers import Offer, row_of
 from desktop.models_page.parts import NoticeBox
 from desktop.rows import RowList, RowModel
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.widgets import button, label
-from engine.hardware import available_memory
 
 
 class FindView(QWidget):
@@ -30,13 +30,14 @@ class FindView(QWidget):
     suggestions_wanted = Signal()
     filters_changed = Signal(object)  # Filters
 
-    def __init__(self, host: str, palette: Palette) -> None:
+    def __init__(self, host: str, palette: Palette, outlooks: Outlooks) -> None:
         super().__init__()
         self.field = QLineEdit()
         self.field.setPlaceholderText("Words, organisation/name, or a pasted address")
         self.field.setAccessibleName("Search the Hub")
         self.field.setClearButtonEnabled(True)
-        self.field.findChild(QToolButton).setAccessibleName("Clear")
+        for clear in self.field.findChildren(QToolButton):
+            clear.setAccessibleName("Clear")
         self.search = button("Search", "primary", f"Ask {host}", "Search the Hub")
         self.hint = label(f"Enter asks {host}; nothing is sent before.", "hint", wraps=True)
         self.sort = QComboBox()
@@ -50,7 +51,7 @@ class FindView(QWidget):
         self.status = label("", "muted", wraps=True)
         self.back = button("Suggestions", "quiet", "Show the suggestions again")
         self.notice = NoticeBox()
-        self.offers: RowModel[Offer] = RowModel(lambda offer: row_of(offer, available_memory()))
+        self.offers: RowModel[Offer] = RowModel(lambda offer: row_of(offer, outlooks))
         self.list = RowList(self.offers, "Models on the Hub", palette)
         self._lay_out()
         self._connect()

@@ -9,15 +9,13 @@ from desktop import wording
 from desktop.library_controller import Storage
 from desktop.models_page import phrases
 from desktop.models_page.finding import Choice, Standing
-from desktop.models_page.fitting import fit_rows
+from desktop.models_page.fitting import Outlooks, fits_nowhere
 from desktop.models_page.gate_box import GateBox
 from desktop.models_page.offers import Offer
 from desktop.models_page.parts import Facts, FitTable, NoticeBox, Scroller
-from desktop.rows import Tone
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.widgets import button, label, styled
-from engine.hardware import available_memory
 from engine.store.description import RemoteFile
 
 _FILES = 8  # that are named
@@ -33,9 +31,10 @@ class OfferDetail(QWidget):
     page_wanted = Signal(str)  # the repository's name
     token_given = Signal(str)
 
-    def __init__(self, host: str, palette: Palette) -> None:
+    def __init__(self, host: str, palette: Palette, outlooks: Outlooks) -> None:
         super().__init__()
         styled(self, "detail")
+        self._outlooks = outlooks
         self._choice: Choice | None = None
         self._storage: Storage | None = None
         self._can_connect = True
@@ -106,8 +105,7 @@ class OfferDetail(QWidget):
         self.praise.setText(offer.praise)
         self.praise.setVisible(bool(offer.praise))
         self.facts.show_facts(self._facts(offer))
-        available = available_memory()
-        self.fit.show_rows(fit_rows(offer.shape, available) if offer.shape else (), available)
+        self.fit.show_outlooks(self._outlooks(offer.shape, None) if offer.shape else ())
         self._show_trouble(choice)
         self._show_buttons(choice)
 
@@ -182,7 +180,7 @@ class OfferDetail(QWidget):
 
     @property
     def _fits_nowhere(self) -> bool:
-        return bool(self.fit.rows) and all(row.tone is Tone.BAD for row in self.fit.rows)
+        return fits_nowhere(self.fit.outlooks)
 
     def _on_fetch(self) -> None:
         assert self._choice

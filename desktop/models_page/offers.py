@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from desktop import wording
 from desktop.models_page import phrases
-from desktop.models_page.fitting import WORDS, fit_rows
+from desktop.models_page.fitting import Outlooks, best, tone_of, words_of
 from desktop.rows import Row, Tone
 from engine.errors import GatedModel, UnsupportedArchitecture
 from engine.model_config import ModelConfig
@@ -112,8 +112,8 @@ def from_description(described: Description, known: Offer | None = None) -> Offe
     )
 
 
-def row_of(offer: Offer, available: int) -> Row:
-    """Return what the list shows; available: bytes of memory."""
+def row_of(offer: Offer, outlooks: Outlooks) -> Row:
+    """Return what the list shows."""
     facts = [phrases.parameters(offer.parameters)] if offer.parameters else []
     facts += [wording.size(offer.size)] if offer.size else []
     facts += [offer.licence] if offer.licence else []
@@ -121,7 +121,7 @@ def row_of(offer: Offer, available: int) -> Row:
     if offer.downloads is not None:
         facts.append(f"{offer.downloads:,} downloads")
         facts.append(f"{offer.likes or 0:,} likes")
-    remark, tone = _remark(offer, available)
+    remark, tone = _remark(offer, outlooks)
     return Row(str(offer.reference), offer.title, " · ".join(facts), remark, tone)
 
 
@@ -142,16 +142,17 @@ def _why_not(described: Description) -> str:
     return "" if refusal is None or isinstance(refusal, GatedModel) else refusal.said
 
 
-def _remark(offer: Offer, available: int) -> tuple[str, Tone]:
+def _remark(offer: Offer, outlooks: Outlooks) -> tuple[str, Tone]:
     if offer.why_not:
         return "cannot run", Tone.BAD
     if offer.praise:
         return "recommended", Tone.GOOD
-    if offer.shape is None:
+    look = best(outlooks(offer.shape, None)) if offer.shape else None
+    if look is None or look.fit is None:
         return "", Tone.PLAIN
-    best = min(fit_rows(offer.shape, available), key=lambda row: list(WORDS).index(row.tone))
-    words = best.words if best.tone is Tone.BAD else f"{best.words} in {best.precision}"
-    return words, best.tone
+    tone = tone_of(look)
+    words = words_of(look)
+    return (words if tone is Tone.BAD else f"{words} in {look.precision}"), tone
 
 
 def _praise(suggestion: Suggestion) -> str:

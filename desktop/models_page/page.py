@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from desktop.job_strip import JobStrip
 from desktop.models_page.downloads_view import DownloadsView
 from desktop.models_page.find_view import FindView
+from desktop.models_page.fitting import Outlooks
 from desktop.models_page.local_detail import LocalDetail
 from desktop.models_page.local_view import LocalView
 from desktop.models_page.offer_detail import OfferDetail
@@ -44,14 +45,14 @@ class ModelsPage(QWidget):
     folder_dropped = Signal(object)  # Path
     settings_wanted = Signal()
 
-    def __init__(self, host: str, palette: Palette) -> None:
+    def __init__(self, host: str, palette: Palette, outlooks: Outlooks) -> None:
         super().__init__()
         self.setAcceptDrops(True)
         self.local = LocalView(palette)
-        self.finder = FindView(host, palette)
+        self.finder = FindView(host, palette, outlooks)
         self.downloads = DownloadsView()
-        self.local_detail = LocalDetail(palette)
-        self.offer_detail = OfferDetail(host, palette)
+        self.local_detail = LocalDetail(palette, outlooks)
+        self.offer_detail = OfferDetail(host, palette, outlooks)
         self.job = JobStrip()
         self.hindrance = NoticeBox()
         self.hindrance.acted.connect(self.settings_wanted)
@@ -176,7 +177,8 @@ class ModelsPage(QWidget):
         event.acceptProposedAction()
         self.folder_dropped.emit(Path(event.mimeData().urls()[0].toLocalFile()))
 
-    def arrange(self) -> None:
+    @Slot(object)
+    def arrange(self, _change: object = None) -> None:
         """Show list and detail beside each other, or the one that is wanted."""
         if not self.tabs:
             return

@@ -16,11 +16,12 @@ from PySide6.QtWidgets import (
 
 from desktop import wording
 from desktop.icons import picture
-from desktop.models_page.fitting import FitRow
+from desktop.models_page.fitting import tone_of, words_of
 from desktop.rows import Tone
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.widgets import button, label, styled
+from engine.preflight import Outlook
 
 _LOOKS: dict[Tone, str] = {
     Tone.GOOD: "good",
@@ -66,8 +67,7 @@ class FitTable(QWidget):
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         self._palette = palette
-        self._available = 0
-        self.rows: tuple[FitRow, ...] = ()
+        self.outlooks: tuple[Outlook, ...] = ()
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(14)
         self._grid.setVerticalSpacing(6)
@@ -80,9 +80,9 @@ class FitTable(QWidget):
         column.addLayout(self._grid)
         column.addWidget(self._caption)
 
-    def show_rows(self, rows: tuple[FitRow, ...], available: int) -> None:
-        """Show a row for each precision; available: bytes."""
-        self.rows, self._available = rows, available
+    def show_outlooks(self, outlooks: tuple[Outlook, ...]) -> None:
+        """Show a row for each precision."""
+        self.outlooks = outlooks
         self._fill()
 
     def recolour(self, palette: Palette) -> None:
@@ -94,22 +94,22 @@ class FitTable(QWidget):
         while item := self._grid.takeAt(0):
             if widget := item.widget():
                 widget.deleteLater()
-        for place, row in enumerate(self.rows):
-            said = label(row.words, _LOOKS[row.tone])
-            said.setAccessibleName(f"{row.precision}: {wording.size(row.needed)}, {row.words}")
-            mark = QLabel()
-            colour = row.tone.colour(self._palette)
-            mark.setPixmap(picture(row.tone, colour, 16, self.devicePixelRatio()))
-            cells = (label(str(row.precision), "strong"), label(wording.size(row.needed)), mark)
-            for column, cell in enumerate((*cells, said)):
+        for place, look in enumerate(self.outlooks):
+            for column, cell in enumerate(self._cells(look)):
                 self._grid.addWidget(cell, place, column)
-        self._caption.setText(
-            f"With {self.rows[0].context:,} tokens of context. "
-            f"{wording.size(self._available)} is free now."
-            if self.rows
-            else ""
-        )
-        self.setVisible(bool(self.rows))
+        self._caption.setText(_caption(self.outlooks))
+        self.setVisible(bool(self.outlooks))
+
+    def _cells(self, look: Outlook) -> tuple[QLabel, ...]:
+        tone, words = tone_of(look), words_of(look)
+        size = wording.size(look.running) if look.fit else ""
+        said = label(words, _LOOKS[tone], wraps=True)
+        said.setAccessibleName(f"{look.precision}: {size} {words}")
+        mark = QLabel()
+        if tone:
+            colour = tone.colour(self._palette)
+            mark.setPixmap(picture(tone, colour, 16, self.devicePixelRatio()))
+        return label(str(look.precision), "strong"), label(size), mark, said
 
 
 class NoticeBox(QFrame):
@@ -166,3 +166,14 @@ class Scroller(QScrollArea):
         self.column.setContentsMargins(20, 18, 20, 18)
         self.column.setSpacing(14)
         self.setWidget(inside)
+
+
+def _caption(outlooks: tuple[Outlook, ...]) -> str:
+    if not outlooks:
+        return ""
+    packing = max(look.packing for look in outlooks)
+    once = f"Quantising it once takes up to {wording.size(packing)}. " if packing else ""
+    first = outlooks[0]
+    return (
+        f"With {first.context:,} tokens of context. {once}{wording.size(first.free)} is free now."
+    )

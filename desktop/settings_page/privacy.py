@@ -77,7 +77,8 @@ class PrivacySection(QWidget):
         table.setWordWrap(False)
         table.setTabKeyNavigation(False)
         table.verticalHeader().hide()
-        table.findChild(QAbstractButton).setAccessibleName("All connections")
+        for corner in table.findChildren(QAbstractButton):
+            corner.setAccessibleName("All connections")
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         header = table.horizontalHeader()

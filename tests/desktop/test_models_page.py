@@ -6,15 +6,17 @@ from pathlib import Path
 import keyring
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.models_page.downloads_view import DownloadRow
+from desktop.models_page.fitting import tone_of
 from desktop.models_page.page import ModelsPage, Tab
 from desktop.navigation import Page
 from desktop.rows import Tone
 from desktop.state import State
+from engine.fit import Fit
 from engine.store.phase import Phase
 from tests.desktop.conftest import OpenWindow, click, wait_for
 from tests.desktop.pages import SLOWLY, choose, open_models, rows, search, titles
@@ -72,7 +74,7 @@ def test_suggestions_stand_there_without_a_request_the_best_first(
     assert rows(page.finder.list)[0].remark == "recommended"
     detail = page.offer_detail
     assert detail.praise.text().startswith("Recommended for this computer")
-    assert [row.precision for row in detail.fit.rows] == ["bf16", "int8", "int4"]
+    assert [look.precision for look in detail.fit.outlooks] == ["bf16", "int8", "int4"]
     assert {"Parameters", "Licence", "Languages", "Context", "Stored in", "Free there"} <= set(
         detail.facts.shown
     )
@@ -84,11 +86,14 @@ def test_suggestions_stand_there_without_a_request_the_best_first(
 
 
 def test_verdicts_are_words_and_icons_too(page: ModelsPage, monkeypatch, qtbot: QtBot) -> None:
-    monkeypatch.setattr("desktop.models_page.offer_detail.available_memory", lambda: 10**9)
+    monkeypatch.setattr("engine.preflight.available_memory", lambda: 10**8)
     page.finder.list.setCurrentIndex(page.finder.offers.index(1))
     detail = page.offer_detail
-    assert {row.tone for row in detail.fit.rows} == {Tone.BAD}
-    assert {row.words for row in detail.fit.rows} == {"will not fit"}
+    assert {tone_of(look) for look in detail.fit.outlooks} == {Tone.BAD}
+    said = [part.text() for part in detail.fit.findChildren(QLabel, "bad")]
+    assert said == ["will not fit"] * 3
+    shown = [part for part in detail.fit.findChildren(QLabel) if part.isVisible()]
+    assert len([part for part in shown if not part.pixmap().isNull()]) == 3
     assert detail.fetch.text().endswith(" anyway")
     assert "can be loaded anyway" in detail.remark.text()
 
@@ -165,7 +170,7 @@ def test_results_are_asked_about_when_they_are_clicked_not_before(
     shown = page.offer_detail.facts.shown
     assert shown["Files"].startswith("model.safetensors, 10 MB")
     assert shown["Context"] == "1,024 tokens" and shown["Architecture"] == "LlamaForCausalLM"
-    assert {row.words for row in page.offer_detail.fit.rows} == {"fits"}
+    assert {look.fit for look in page.offer_detail.fit.outlooks} == {Fit.FITS}
     assert page.offer_detail.fetch.text() == "Download 11 MB"
     assert not page.offer_detail.ask.isVisible()
 

@@ -8,6 +8,7 @@ from desktop.models_page.page import Tab
 from desktop.navigation import Page
 from desktop.state import State
 from engine.client import worker_command
+from engine.fit import Fit
 from engine.store.phase import Phase
 from tests.desktop.conftest import OpenWindow, click, home, open_window, shown, write  # noqa: F401
 from tests.desktop.pages import choose, open_models, search
@@ -32,7 +33,7 @@ def test_a_model_is_found_downloaded_loaded_and_answers(
         search(qtbot, page, "demo")
         choose(qtbot, page.finder.list, "demo-chat")
         qtbot.waitUntil(lambda: page.finder.list.item.description is not None, timeout=PATIENCE)
-        assert {row.words for row in page.offer_detail.fit.rows} == {"fits"}
+        assert {look.fit for look in page.offer_detail.fit.outlooks} == {Fit.FITS}
         progress: list[int] = []
         made.hub.downloads_changed.connect(lambda states: progress.append(states[0].done))
         click(qtbot, page.offer_detail.fetch)
