@@ -30,7 +30,7 @@ def main() -> int:
         return _without_window(arguments)
     from desktop.app import run
 
-    return run(options.model, options.precision)
+    return run(options.model, options.precision, options.new_window)
 
 
 def _is_command(arguments: list[str]) -> bool:
@@ -46,6 +46,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tern", add_help=False)
     parser.add_argument("--model")
     parser.add_argument("--precision", type=Precision, choices=list(Precision))
+    parser.add_argument("--new-window", action="store_true")
     return parser.parse_args(arguments)
 
 

@@ -17,6 +17,7 @@ from desktop.chats.store import Store
 from desktop.controller import Controller
 from desktop.engine_thread import EngineThread
 from desktop.hub_controller import HubController
+from desktop.instance import Instance, Wish
 from desktop.library_controller import LibraryController
 from desktop.main_window import MainWindow
 from desktop.menus import Menus
@@ -27,7 +28,16 @@ from desktop.navigation import Page
 from desktop.state import Notice, Selection, State
 from desktop.telemetry_panel import TelemetryPanel
 from desktop.theme import Theme
+from desktop.tray import Tray
 from desktop.wiring.chats import connect_desk, connect_messages, open_history
+from desktop.wiring.habits import (
+    connect_instance,
+    connect_language,
+    connect_shortcuts,
+    connect_tray,
+    connect_zoom,
+    speak,
+)
 from desktop.wiring.models import connect_downloads, connect_find, connect_library
 from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
 from desktop.wiring.sidebar import connect_files, connect_list, connect_moves, leaving
@@ -62,6 +72,7 @@ class Desktop:
     finding: Finding
     preflight: Preflight
     telemetry: TelemetryPanel
+    tray: Tray
 
 
 def build(
@@ -77,7 +88,8 @@ def build(
     """
     settings = SettingsFile.of(paths)
     remembered = settings.value
-    theme = Theme(app, assets_folder() / "styles" / "window.qss")
+    speak(app, remembered.language)
+    theme = Theme(app, assets_folder() / "styles" / "window.qss", remembered.zoom)
     theme.choose(remembered.theme)
     # Read at each connection: the terminal can seal it too.
     network = Network(Ledger(paths.ledger), lambda: SettingsFile.of(paths).value.sealed)
@@ -85,7 +97,7 @@ def build(
     icon = QIcon(str(assets_folder() / "icons" / "tern.svg"))
     preflight = Preflight(paths, read_cpu())
     window = MainWindow(icon, theme.palette, hub.host, preflight.outlooks)
-    window.place(remembered.geometry)
+    window.place(remembered.geometry, remembered.maximized)
     window.chat.side.restore(remembered.sidebar, remembered.sidebar_shown)
     selection = Selection(
         model=model or remembered.model,
@@ -112,6 +124,7 @@ def build(
         finding=Finding(),
         preflight=preflight,
         telemetry=TelemetryPanel(theme.palette, window),
+        tray=Tray(icon, window),
     )
     _connect_acts(desktop)
     _connect_events(desktop)
@@ -119,6 +132,10 @@ def build(
     _connect_settings(desktop)
     _connect_pages(desktop)
     connect_telemetry(window, desktop.menus, desktop.telemetry, controller, theme)
+    connect_language(window, settings)
+    connect_zoom(window, desktop.menus, theme, settings)
+    connect_tray(window, desktop.tray, desktop.menus, settings)
+    connect_shortcuts(window, desktop.menus)
     _show_beginning(desktop)
     return desktop
 
@@ -137,14 +154,28 @@ def start(desktop: Desktop) -> None:
     QTimer.singleShot(0, desktop.finding, suggest)
 
 
-def run(model: str | None = None, precision: Precision | None = None) -> int:
-    """Show the window until it is closed; return the exit code."""
+def run(
+    model: str | None = None, precision: Precision | None = None, new_window: bool = False
+) -> int:
+    """Show the window until it is closed; return the exit code.
+
+    Where there is a window already, it gets the wishes instead, unless `new_window` asks for both.
+    """
     QGuiApplication.setDesktopFileName("tern")
     app = QApplication(["tern"])  # also its name for the window manager
     app.setApplicationName("Tern")
-    desktop = build(app, Paths.default(), model, precision)
+    paths = Paths.default()
+    instance = Instance(paths)
+    is_second = not new_window and not instance.claim()
+    if is_second and instance.hand_over(Wish.of(model, precision)):
+        return 0
+    desktop = build(app, paths, model, precision)
+    connect_instance(desktop.window, instance, desktop.controller)
+    # A window that hides in the tray is no reason to end, and one that closes is.
+    app.setQuitOnLastWindowClosed(False)
+    desktop.window.closing.connect(app.quit)
     # Python sees Ctrl-C at its next step, which the engine's pulse brings twice a second.
-    signal.signal(signal.SIGINT, lambda *_: desktop.window.close())
+    signal.signal(signal.SIGINT, lambda *_: desktop.window.quit())
     with desktop.network.guard():
         start(desktop)
         return app.exec()
@@ -249,7 +280,12 @@ def _connect_settings(desktop: Desktop) -> None:
 
     def close() -> None:
         width, is_wanted = window.chat.side.state()
-        settings.change(geometry=window.placed(), sidebar=width, sidebar_shown=is_wanted)
+        settings.change(
+            geometry=window.placed(),
+            maximized=window.isMaximized(),
+            sidebar=width,
+            sidebar_shown=is_wanted,
+        )
         desktop.controller.close()
         desktop.desk.close()
         desktop.store.close()

@@ -3,7 +3,7 @@
 Never sends by itself: it asks, and whoever listens says by `clear_sent` that the text was taken.
 """
 
-from PySide6.QtCore import QMimeData, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.state import State
+from desktop.translation import mark
 from desktop.widgets import button, label, styled
 
 _MOST_LINES = 8
@@ -32,6 +33,10 @@ class MessageEdit(QPlainTextEdit):
     """A text field that grows with its text, up to a few lines."""
 
     submitted = Signal()
+    KEYS = (
+        ("Return", mark("Send the message")),
+        ("Shift+Return", mark("Start a new line")),
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +52,8 @@ class MessageEdit(QPlainTextEdit):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Send on Enter; with Shift, or while an input method composes, break the line."""
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+        composes = bool(self.textCursor().block().layout().preeditAreaText())
+        if is_enter and not composes and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.submitted.emit()
         else:
             super().keyPressEvent(event)
@@ -55,6 +61,12 @@ class MessageEdit(QPlainTextEdit):
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Paste text only."""
         self.insertPlainText(source.text())
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Be as high as letters of another size need."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._grow()
 
     def sizeHint(self) -> QSize:
         """As narrow as the window wants it."""

@@ -1,5 +1,7 @@
 """The window's layout: the pages and the way between them. Connects nothing; `app.py` does."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QRect, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QIcon, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
@@ -8,6 +10,7 @@ from desktop.chat_page import ChatPage
 from desktop.models_page.fitting import Outlooks
 from desktop.models_page.page import ModelsPage
 from desktop.navigation import Navigation, Page
+from desktop.placement import place
 from desktop.settings_page.page import SettingsPage
 from desktop.theme import Palette
 from desktop.widgets import styled
@@ -31,6 +34,9 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Tern")
         self.setWindowIcon(icon)
         self.setMinimumSize(*_LEAST)
+        self.hides: Callable[[], bool] = lambda: False  # whether closing only hides the window
+        self._is_quitting = False
+        self._zoom = 1.0
         self.navigation = Navigation(palette)
         self.chat = ChatPage(icon, palette)
         self.models = ModelsPage(host, palette, outlooks)
@@ -66,29 +72,69 @@ class MainWindow(QMainWindow):
         self.pages[page].setFocus(Qt.FocusReason.OtherFocusReason)
         self.page_shown.emit(page)
 
-    def place(self, geometry: tuple[int, int, int, int] | None) -> None:
-        """Take the remembered place where it is on a screen, else a size that suits."""
-        wanted = QRect(*geometry) if geometry else QRect()
-        screens = (screen.availableGeometry() for screen in QGuiApplication.screens())
-        if geometry and any(screen.intersects(wanted) for screen in screens):
-            self.setGeometry(wanted)
+    @Slot()
+    def quit(self) -> None:
+        """Close for good, even where closing only hides the window."""
+        self._is_quitting = True
+        self.close()
+
+    @Slot()
+    def come_forward(self) -> None:
+        """Appear in front, from the tray, from an icon or from behind other windows."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def place(self, geometry: tuple[int, int, int, int] | None, maximized: bool = False) -> None:
+        """Take the remembered place as far as it is on a screen, else a size that suits."""
+        screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
+        found = place(QRect(*geometry), screens) if geometry else None
+        if found:
+            self.setGeometry(found)
         else:
             self.resize(*_SIZE)
+        if maximized:
+            self.setWindowState(Qt.WindowState.WindowMaximized)
 
     def placed(self) -> tuple[int, int, int, int]:
         """Return the place to remember."""
-        place = self.normalGeometry() if self.isMaximized() else self.geometry()
-        return place.x(), place.y(), place.width(), place.height()
+        here = self.normalGeometry() if self.isMaximized() else self.geometry()
+        return here.x(), here.y(), here.width(), here.height()
+
+    @Slot(int)
+    def set_zoom(self, percent: int) -> None:
+        """Give larger letters their room, as far as the screen has it."""
+        self._zoom = percent / 100
+        room = self.screen().availableSize()
+        width, height = (round(length * max(1.0, self._zoom)) for length in _LEAST)
+        self.setMinimumSize(min(width, room.width()), min(height, room.height()))
+        self.navigation.set_zoom(percent)
+        self.chat.strip.set_zoom(percent)
+        self.chat.transcript.set_zoom(percent)
+        self._suit_width()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave a narrow window's width to the page."""
         super().resizeEvent(event)
-        is_narrow = self.width() < _ROOMY
+        self._suit_width()
+
+    def _suit_width(self) -> None:
+        is_narrow = self.width() < _ROOMY * self._zoom
         self.navigation.set_compact(is_narrow)
         self.chat.side.set_narrow(is_narrow)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Vanish at once; what has to end ends after that."""
+        """Vanish at once; what has to end ends after that, unless the window only hides."""
         self.hide()
+        if self.hides() and not self._is_quitting and not _is_session_ending():
+            event.ignore()
+            return
         self.closing.emit()
         event.accept()
+
+
+def _is_session_ending() -> bool:
+    """Return whether the system asks all windows to close, which a hidden one would hold up."""
+    app = QGuiApplication.instance()
+    return isinstance(app, QGuiApplication) and app.isSavingSession()

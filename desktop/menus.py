@@ -5,9 +5,10 @@ from typing import Any, get_args
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QMenu
+from PySide6.QtWidgets import QMenu
 
 from desktop import wording
+from desktop.main_window import MainWindow
 from desktop.navigation import SHORTCUTS, Page
 from engine.messages import KernelChoice
 
@@ -28,8 +29,10 @@ class Menus(QObject):
     log_wanted = Signal()
     page_chosen = Signal(object)  # Page
     figures_wanted = Signal()
+    zoom_stepped = Signal(int)  # 1 larger, -1 smaller, 0 the usual size
+    shortcuts_wanted = Signal()
 
-    def __init__(self, window: QMainWindow) -> None:
+    def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         bar = window.menuBar()
         self._fill_chat(bar.addMenu("&Chat"), window)
@@ -53,9 +56,24 @@ class Menus(QObject):
         view.addSeparator()
         self.themes = {name: _choice(view, text, name) for name, text in wording.THEMES.items()}
         self._exclusive(self.themes, self.theme_chosen.emit)
+        self._fill_zoom(view)
+        shortcuts = bar.addMenu("&Help").addAction("&Keyboard shortcuts")
+        shortcuts.setShortcuts([QKeySequence("F1"), QKeySequence("Ctrl+/")])
+        shortcuts.triggered.connect(self.shortcuts_wanted)
 
-    def _fill_chat(self, menu: QMenu, window: QMainWindow) -> None:
-        def add(text: str, keys: str | QKeySequence.StandardKey) -> QAction:
+    def _fill_zoom(self, menu: QMenu) -> None:
+        menu.addSeparator()
+        for text, step, keys in (
+            ("&Larger", 1, ("Ctrl++", "Ctrl+=")),
+            ("&Smaller", -1, ("Ctrl+-",)),
+            ("&Usual size", 0, ("Ctrl+0",)),
+        ):
+            action = menu.addAction(text)
+            action.setShortcuts([QKeySequence(key) for key in keys])
+            action.triggered.connect(lambda _=False, step=step: self.zoom_stepped.emit(step))
+
+    def _fill_chat(self, menu: QMenu, window: MainWindow) -> None:
+        def add(text: str, keys: str) -> QAction:
             action = menu.addAction(text)
             action.setShortcut(QKeySequence(keys))
             return action
@@ -71,7 +89,7 @@ class Menus(QObject):
         add("&Write a message", "Ctrl+L").triggered.connect(self.write_wanted)
         add("&Stop the answer", "Esc").triggered.connect(self.stop_wanted)
         menu.addSeparator()
-        add("&Quit", QKeySequence.StandardKey.Quit).triggered.connect(window.close)
+        add("&Quit", "Ctrl+Q").triggered.connect(window.quit)
 
     def _page(self, menu: QMenu, page: Page) -> QAction:
         action = menu.addAction(page.value)

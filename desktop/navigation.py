@@ -43,6 +43,8 @@ class Navigation(QFrame):
         self.progress.setRange(0, 1000)
         self.progress.hide()
         self._group = QButtonGroup(self)
+        self._zoom = 1.0
+        self._compact = False
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 10, 6, 10)
         column.setSpacing(4)
@@ -85,13 +87,23 @@ class Navigation(QFrame):
 
     def set_compact(self, compact: bool) -> None:
         """Show icons alone, or with their names."""
+        self._compact = compact
         style = Qt.ToolButtonStyle
+        width = round((_COMPACT if compact else _WIDE) * self._zoom)
+        height = round((40 if compact else 54) * self._zoom)
         for choice in self.buttons.values():
             choice.setToolButtonStyle(
                 style.ToolButtonIconOnly if compact else style.ToolButtonTextUnderIcon
             )
-            choice.setFixedSize((_COMPACT if compact else _WIDE) - 12, 40 if compact else 54)
-        self.setFixedWidth(_COMPACT if compact else _WIDE)
+            choice.setIconSize(QSize(22, 22) * self._zoom)
+            choice.setFixedSize(width - 12, height)
+        self.setFixedWidth(width)
+
+    @Slot(int)
+    def set_zoom(self, percent: int) -> None:
+        """Give larger letters their room."""
+        self._zoom = percent / 100
+        self.set_compact(self._compact)
 
     @Slot(object)
     def recolour(self, palette: Palette) -> None:

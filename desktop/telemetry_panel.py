@@ -7,7 +7,6 @@ between two reports (`answer_record.py`).
 from PySide6.QtCore import QSize, QTimer, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QCheckBox,
     QDialog,
     QHeaderView,
     QStackedWidget,
@@ -23,7 +22,7 @@ from desktop.figures_table import FiguresTable
 from desktop.samples_table import SamplesTable
 from desktop.theme import Palette
 from desktop.translation import tr
-from desktop.widgets import label, styled
+from desktop.widgets import check, label, styled
 from engine.messages import Chunk, Done, FinishReason, Loaded, Memory, Metrics, Prefilled
 
 _REPAINT = 250  # ms; also the distance of two samples
@@ -48,8 +47,7 @@ class TelemetryPanel(QDialog):
         self.memory = Curve(
             tr("Memory"), tr(figures.MEMORY.how), lambda v: wording.size(round(v)), palette
         )
-        self.as_table = QCheckBox(tr("Show the curves as a table"))
-        self.as_table.setAccessibleName(self.as_table.text())
+        self.as_table = check(tr("Show the curves as a table"))
         self.samples = SamplesTable(self.record)
         self.table = FiguresTable()
         self._course = QStackedWidget()

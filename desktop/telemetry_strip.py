@@ -95,6 +95,7 @@ class TelemetryStrip(QWidget):
         ]
         self._grid = self._make_grid()
         self._columns = 0
+        self._zoom = 1.0
         self._context_length = 0
         self._chunk: Chunk | None = None
         self._live = QTimer(self, interval=_LIVE, singleShot=True)
@@ -162,7 +163,17 @@ class TelemetryStrip(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Use as many columns as fit."""
         super().resizeEvent(event)
-        columns = next(columns for least, columns in _COLUMNS if self.width() >= least)
+        self._suit_width()
+
+    @Slot(int)
+    def set_zoom(self, percent: int) -> None:
+        """Use as many columns as fit at this size of letters."""
+        self._zoom = percent / 100
+        self._suit_width()
+
+    def _suit_width(self) -> None:
+        width = self.width() / self._zoom
+        columns = next(columns for least, columns in _COLUMNS if width >= least)
         if columns != self._columns:
             self._columns = columns
             self._place(columns)

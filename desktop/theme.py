@@ -158,7 +158,7 @@ class Theme(QObject):
     changed = Signal(object)  # Palette
     zoomed = Signal(int)  # per cent
 
-    def __init__(self, app: QApplication, template: Path) -> None:
+    def __init__(self, app: QApplication, template: Path, zoom: int = 100) -> None:
         super().__init__()
         self._app = app
         self._template = template.read_text(encoding="utf-8")
@@ -168,7 +168,7 @@ class Theme(QObject):
         app.setStyle(QStyleFactory.create("Fusion"))
         app.styleHints().colorSchemeChanged.connect(self._apply)
         self._choice: ThemeChoice = "system"
-        self.zoom = 100
+        self.zoom = _kept_within(zoom)
 
     def choose(self, choice: ThemeChoice) -> None:
         """Follow the system, or keep to light or dark."""
@@ -178,14 +178,15 @@ class Theme(QObject):
 
     def set_zoom(self, percent: int) -> None:
         """Show letters and what surrounds them at `percent` of their size; kept within `ZOOMS`."""
-        percent = min(max(percent, ZOOMS[0]), ZOOMS[-1])
+        percent = _kept_within(percent)
         if percent != self.zoom:
             self.zoom = percent
             self._app.setStyleSheet(self._sheet())
             self.zoomed.emit(percent)
 
-    def _apply(self, _scheme: Qt.ColorScheme | None = None) -> None:
-        scheme = self._app.styleHints().colorScheme()
+    def _apply(self, scheme: Qt.ColorScheme | None = None) -> None:
+        """Use the colours of the choice; `scheme` is what the system has changed to."""
+        scheme = self._app.styleHints().colorScheme() if scheme is None else scheme
         dark = self._choice == "dark" or (
             self._choice == "system" and scheme == Qt.ColorScheme.Dark
         )
@@ -198,6 +199,17 @@ class Theme(QObject):
         names = {"icons": self._icons, "scheme": "dark" if self.palette is DARK else "light"}
         template = Template(scaled(self._template, self.zoom))
         return template.substitute(asdict(self.palette), **names)
+
+
+def next_zoom(percent: int, step: int) -> int:
+    """Return the zoom a step above `percent`, or below it for -1."""
+    if step > 0:
+        return next((zoom for zoom in ZOOMS if zoom > percent), ZOOMS[-1])
+    return next((zoom for zoom in reversed(ZOOMS) if zoom < percent), ZOOMS[0])
+
+
+def _kept_within(percent: int) -> int:
+    return min(max(percent, ZOOMS[0]), ZOOMS[-1])
 
 
 def scaled(sheet: str, percent: int) -> str:

@@ -20,6 +20,7 @@ from desktop.message_view import SIDE, Means, MessageView, estimate
 from desktop.shown_message import Act, ShownMessage
 from desktop.theme import Palette
 from desktop.throttle import RepaintThrottle
+from desktop.translation import mark
 from desktop.typesetter import Typesetter
 from desktop.widgets import button, styled
 from engine.messages import Progress
@@ -49,6 +50,12 @@ class Transcript(QAbstractScrollArea):
     delete_wanted = Signal(int)
     edit_wanted = Signal(int, str)  # the question's new text
     select_sibling_wanted = Signal(int, int)  # the other version's id
+    KEYS = (
+        ("Ctrl+Up", mark("Go to the message above")),
+        ("Ctrl+Down", mark("Go to the message below")),
+        ("Home", mark("Go to the first message")),
+        ("End", mark("Go to the newest message")),
+    )
     thought = Signal(int, float)  # seconds that the reasoning of an answer took
 
     def __init__(self, palette: Palette) -> None:

@@ -60,11 +60,16 @@ def use_language(choice: str, folder: Path | None = None) -> None:
 
     folder: the catalogues, in place of those that ship with Tern.
     """
-    chosen = preferred(system_languages(os.environ)) if choice == "system" else choice
+    chosen = resolved(choice)
     _Active.language = chosen
     _Active.catalogue = gettext.translation(
         DOMAIN, folder or catalogues(), languages=[chosen], fallback=True
     )
+
+
+def resolved(choice: str) -> str:
+    """Return the code of the language that `choice` means on this system."""
+    return preferred(system_languages(os.environ) if choice == "system" else [choice])
 
 
 def catalogues() -> Path:

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QWidget
 
 Some = TypeVar("Some", bound=QWidget)
 
@@ -28,5 +28,14 @@ def button(text: str, look: str, explanation: str = "", spoken: str = "") -> QPu
     made = styled(QPushButton(text), look)
     made.setToolTip(explanation)
     made.setAccessibleName(spoken or text)
+    made.setAccessibleDescription(explanation)
+    return made
+
+
+def check(text: str, explanation: str = "") -> QCheckBox:
+    """Return a check box, named by its text."""
+    made = QCheckBox(text)
+    made.setToolTip(explanation)
+    made.setAccessibleName(text)
     made.setAccessibleDescription(explanation)
     return made

@@ -25,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     root of downloaded models, "" the standard Hugging Face cache. `sealed` allows no connection.
     `chat` is the uid of the chat that was shown last, "" an empty one. `sidebar` is the width of
     the list of chats in px, and `sidebar_shown` whether there is room for it in wide windows.
+    `language` is "system" or a code, "de". `zoom` is the size of letters in per cent. `tray` lets
+    the window hide in the system tray when it is closed.
     """
 
     model: str = "demo"
@@ -38,6 +40,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     chat: str = ""
     sidebar: int = 260
     sidebar_shown: bool = True
+    maximized: bool = False
+    language: str = "system"
+    zoom: int = 100
+    tray: bool = False
 
 
 class SettingsFile:
