@@ -162,11 +162,11 @@ class Header(QWidget):
         self.sidebar.clicked.connect(self.sidebar_wanted)
         self.models = ModelPicker()
         self.precisions = PrecisionPicker()
-        self.new_chat = button("New chat", "outlined", "Start a new conversation (Ctrl+N)")
+        self.new_chat = button(" New chat", "outlined", "Start a new chat (Ctrl+N)", "New chat")
         self.new_chat.clicked.connect(self.new_chat_wanted)
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 10, 16, 10)
-        row.setSpacing(10)
+        row.setContentsMargins(10, 10, 12, 10)
+        row.setSpacing(8)
         row.addWidget(self.sidebar)
         row.addWidget(self.models)
         row.addWidget(self.precisions)
@@ -175,13 +175,14 @@ class Header(QWidget):
         self.recolour(palette)
 
     def recolour(self, palette: Palette) -> None:
-        """Draw the icon in the text's colour."""
+        """Draw the icons in the text's colour."""
         self.sidebar.setIcon(icon("sidebar", palette.text))
+        self.new_chat.setIcon(icon("compose", palette.text))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave a narrow header's width to the model's name."""
         super().resizeEvent(event)
-        self.new_chat.setText("New chat" if self.width() >= _ROOMY else "New")
+        self.new_chat.setText(" New chat" if self.width() >= _ROOMY else "")
 
     @Slot(object)
     def show_selection(self, selection: Selection) -> None:
