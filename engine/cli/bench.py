@@ -48,6 +48,7 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
         args.new_tokens,
         args.repeats,
         quantisation_from(args),
+        args.threads,
     )
     cpu = read_cpu()
     results = _measure_all(plan, _precisions(args.precision), cpu, make_client)
@@ -158,7 +159,7 @@ def _json(results: Results, plan: Plan, cpu: Cpu) -> dict[str, object]:
         **asdict(plan),
         "cpu": cpu.model,
         "isa": cpu.isa.name,
-        "threads": cpu.threads,
+        "threads": plan.threads or cpu.threads,
         "read_bandwidth_bytes_per_s": bandwidth.bytes_per_s if bandwidth else None,
         "read_bandwidth_method": bandwidth.method if bandwidth else None,
         "versions": results.versions,
