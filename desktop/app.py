@@ -16,17 +16,24 @@ from desktop.controller import Controller
 from desktop.conversation import Turn
 from desktop.dialogs import confirm_new_chat
 from desktop.engine_thread import EngineThread
+from desktop.hub_controller import HubController
+from desktop.library_controller import LibraryController
 from desktop.main_window import MainWindow
 from desktop.menus import Menus
-from desktop.model_list import ModelScan
+from desktop.models_page.finding import Finding
+from desktop.models_page.page import Tab
 from desktop.navigation import Page
 from desktop.shown_message import ShownMessage
 from desktop.state import Notice, Selection, State
 from desktop.theme import Theme
+from desktop.wiring.models import connect_downloads, connect_find, connect_library, suggest
+from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
 from engine.client import EngineClient
 from engine.messages import Loaded, Precision
+from engine.network import Ledger, Network
 from engine.paths import Paths, assets_folder
 from engine.settings import SettingsFile
+from engine.store.hub import Hub
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,11 @@ class Desktop:
     controller: Controller
     theme: Theme
     settings: SettingsFile
-    scan: ModelScan
     paths: Paths
+    network: Network
+    library: LibraryController
+    hub: HubController
+    finding: Finding
 
 
 def build(
@@ -57,7 +67,10 @@ def build(
     remembered = settings.value
     theme = Theme(app, assets_folder() / "styles" / "window.qss")
     theme.choose(remembered.theme)
-    window = MainWindow(QIcon(str(assets_folder() / "icons" / "tern.svg")), theme.palette)
+    network = Network(Ledger(paths.network_ledger), lambda: settings.value.sealed)
+    hub = HubController(Hub(network), settings, paths)
+    icon = QIcon(str(assets_folder() / "icons" / "tern.svg"))
+    window = MainWindow(icon, theme.palette, hub.host)
     window.place(remembered.geometry)
     selection = Selection(
         model=model or remembered.model,
@@ -65,11 +78,22 @@ def build(
         kernel=remembered.kernel,
     )
     controller = Controller(lambda: EngineThread(EngineClient(paths, command)), selection)
-    scan = ModelScan(remembered, paths)
-    desktop = Desktop(window, Menus(window), controller, theme, settings, scan, paths)
+    desktop = Desktop(
+        window=window,
+        menus=Menus(window),
+        controller=controller,
+        theme=theme,
+        settings=settings,
+        paths=paths,
+        network=network,
+        library=LibraryController(settings, paths),
+        hub=hub,
+        finding=Finding(),
+    )
     _connect_acts(desktop)
     _connect_events(desktop)
     _connect_settings(desktop)
+    _connect_pages(desktop)
     _show_beginning(desktop)
     return desktop
 
@@ -78,7 +102,9 @@ def start(desktop: Desktop) -> None:
     """Show the window, and start the engine once it has been painted."""
     desktop.window.show()
     QTimer.singleShot(0, desktop.controller, desktop.controller.start_engine)
-    QTimer.singleShot(0, desktop.scan, desktop.scan.start)
+    QTimer.singleShot(0, desktop.library, desktop.library.refresh)
+    QTimer.singleShot(0, desktop.hub, desktop.hub.start)
+    QTimer.singleShot(0, desktop.finding, lambda: suggest(desktop.finding))
 
 
 def run(model: str | None = None, precision: Precision | None = None) -> int:
@@ -89,8 +115,9 @@ def run(model: str | None = None, precision: Precision | None = None) -> int:
     desktop = build(app, Paths.default(), model, precision)
     # Python sees Ctrl-C at its next step, which the engine's pulse brings twice a second.
     signal.signal(signal.SIGINT, lambda *_: desktop.window.close())
-    start(desktop)
-    return app.exec()
+    with desktop.network.guard():
+        start(desktop)
+        return app.exec()
 
 
 def _connect_acts(desktop: Desktop) -> None:
@@ -134,7 +161,6 @@ def _connect_acts(desktop: Desktop) -> None:
     menus.stop_wanted.connect(controller.stop)
     menus.write_wanted.connect(write)
     menus.page_chosen.connect(window.show_page)
-    menus.kernel_chosen.connect(lambda kernel: controller.select(kernel=kernel))
     menus.log_wanted.connect(open_log)
 
 
@@ -179,7 +205,6 @@ def _connect_events(desktop: Desktop) -> None:
     controller.question_returned.connect(chat.composer.give_back)
     controller.noticed.connect(chat.notice.show_notice)
     desktop.theme.changed.connect(chat.transcript.recolour)
-    desktop.theme.changed.connect(desktop.window.navigation.recolour)
 
 
 def _shown(turn: Turn) -> ShownMessage:
@@ -198,7 +223,7 @@ def _shown(turn: Turn) -> ShownMessage:
 
 def _connect_settings(desktop: Desktop) -> None:
     """What is remembered, and the list of models, which depends on it."""
-    window, settings, scan = desktop.window, desktop.settings, desktop.scan
+    window, settings = desktop.window, desktop.settings
 
     def remember_selection(selection: Selection) -> None:
         settings.change(precision=selection.precision, kernel=selection.kernel)
@@ -214,25 +239,36 @@ def _connect_settings(desktop: Desktop) -> None:
             folders = tuple(dict.fromkeys((*folders, model)))
         settings.change(model=model, folders=folders)
 
-    def choose_theme(choice: str) -> None:
-        settings.change(theme=choice)
-        desktop.theme.choose(settings.value.theme)
-
-    def list_models() -> None:
-        scan.settings = settings.value
-        scan.start()  # does nothing while a scan is running
-
     def close() -> None:
         settings.change(geometry=window.placed())
         desktop.controller.close()
-        scan.wait()
+        desktop.library.close()
+        desktop.hub.close()
 
     desktop.controller.selection_changed.connect(remember_selection)
     desktop.controller.model_loaded.connect(remember_model)
-    desktop.menus.theme_chosen.connect(choose_theme)
-    window.chat.header.models.list_wanted.connect(list_models)
-    scan.found.connect(window.chat.header.models.show_models)
     window.closing.connect(close)
+
+
+def _connect_pages(desktop: Desktop) -> None:
+    """The Models and the Settings page."""
+    window, controller, settings = desktop.window, desktop.controller, desktop.settings
+    library, hub, finding = desktop.library, desktop.hub, desktop.finding
+
+    def find_more() -> None:
+        window.show_page(Page.MODELS)
+        window.models.show_tab(Tab.FIND)
+
+    window.chat.header.models.more_wanted.connect(find_more)
+    window.chat.header.models.list_wanted.connect(library.refresh)
+    desktop.theme.changed.connect(window.navigation.recolour)
+    desktop.theme.changed.connect(window.models.recolour)
+    connect_library(window, library, hub, controller)
+    connect_find(window, hub, finding)
+    connect_downloads(window, hub, library, finding, controller)
+    connect_general(window, desktop.menus, desktop.theme, settings, controller)
+    connect_storage(window, library, settings)
+    connect_privacy(window, hub, settings, desktop.network.ledger)
 
 
 def _show_beginning(desktop: Desktop) -> None:
@@ -240,7 +276,5 @@ def _show_beginning(desktop: Desktop) -> None:
     settings = desktop.settings
     desktop.window.chat.header.show_selection(desktop.controller.selection)
     desktop.window.chat.composer.show_state(desktop.controller.state)
-    desktop.menus.kernels[settings.value.kernel].setChecked(True)
-    desktop.menus.themes[settings.value.theme].setChecked(True)
     if settings.trouble:
         desktop.window.chat.notice.show_notice(Notice(settings.trouble))

@@ -5,7 +5,9 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QIcon, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
 from desktop.chat_page import ChatPage
+from desktop.models_page.page import ModelsPage
 from desktop.navigation import Navigation, Page
+from desktop.settings_page.page import SettingsPage
 from desktop.theme import Palette
 from desktop.widgets import styled
 
@@ -15,18 +17,25 @@ _ROOMY = 720  # px of width from which the pages' names are shown
 
 
 class MainWindow(QMainWindow):
-    """The navigation at the left, and the page that is chosen there."""
+    """The navigation at the left, and the page that is chosen there. host: the Hub's name."""
 
     closing = Signal()
+    page_shown = Signal(object)  # Page
 
-    def __init__(self, icon: QIcon, palette: Palette) -> None:
+    def __init__(self, icon: QIcon, palette: Palette, host: str) -> None:
         super().__init__()
         self.setWindowTitle("Tern")
         self.setWindowIcon(icon)
         self.setMinimumSize(*_LEAST)
         self.navigation = Navigation(palette)
         self.chat = ChatPage(icon, palette)
-        self.pages: dict[Page, QWidget] = {Page.CHAT: self.chat}
+        self.models = ModelsPage(host, palette)
+        self.settings = SettingsPage(host)
+        self.pages: dict[Page, QWidget] = {
+            Page.CHAT: self.chat,
+            Page.MODELS: self.models,
+            Page.SETTINGS: self.settings,
+        }
         self._stack = QStackedWidget()
         for page in self.pages.values():
             self._stack.addWidget(page)
@@ -51,6 +60,7 @@ class MainWindow(QMainWindow):
         self._stack.setCurrentWidget(self.pages[page])
         self.navigation.show_page(page)
         self.pages[page].setFocus(Qt.FocusReason.OtherFocusReason)
+        self.page_shown.emit(page)
 
     def place(self, geometry: tuple[int, int, int, int] | None) -> None:
         """Take the remembered place where it is on a screen, else a size that suits."""

@@ -10,13 +10,6 @@ from PySide6.QtWidgets import QMainWindow, QMenu
 from desktop import wording
 from desktop.navigation import SHORTCUTS, Page
 from engine.messages import KernelChoice
-from engine.settings import ThemeChoice
-
-_THEMES: dict[ThemeChoice, str] = {
-    "system": "Like the system",
-    "light": "Light",
-    "dark": "Dark",
-}
 
 
 class Menus(QObject):
@@ -46,7 +39,7 @@ class Menus(QObject):
         view = bar.addMenu("&View")
         self.pages = {page: self._page(view, page) for page in Page}
         view.addSeparator()
-        self.themes = {name: _choice(view, text, name) for name, text in _THEMES.items()}
+        self.themes = {name: _choice(view, text, name) for name, text in wording.THEMES.items()}
         self._exclusive(self.themes, self.theme_chosen.emit)
 
     def _fill_chat(self, menu: QMenu, window: QMainWindow) -> None:

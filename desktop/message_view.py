@@ -58,6 +58,7 @@ class MessageView(QFrame):
     sibling_wanted = Signal(int)
     thought = Signal(float)  # seconds
     resized = Signal()
+    reached = Signal()  # by the keyboard
 
     def __init__(self, message: ShownMessage, means: Means, parent: QWidget) -> None:
         super().__init__(parent)
@@ -280,6 +281,8 @@ class MessageView(QFrame):
         """Reveal the tools, so that Tab reaches them."""
         self._show_tools()
         self._arrange()
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self.reached.emit()
         super().focusInEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -33,6 +33,7 @@ class ModelPicker(QPushButton):
 
     model_chosen = Signal(str)
     list_wanted = Signal()
+    more_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,11 +100,9 @@ class ModelPicker(QPushButton):
             action.setData(model.name)
             action.triggered.connect(self._on_chosen)
             self._menu.addAction(action)
-        if len(self._models) < 2:
-            hint = self._menu.addAction("Models in the Hugging Face cache appear here")
-            hint.setEnabled(False)
         self._menu.addSeparator()
         self._menu.addAction("Open a folder…", self._open_folder)
+        self._menu.addAction("Find more models…", self.more_wanted.emit)
 
     def _on_chosen(self) -> None:
         action = self.sender()

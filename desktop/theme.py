@@ -35,6 +35,9 @@ class Palette:
     notice_border: str
     on_notice: str
     link: str
+    good: str
+    warn: str
+    bad: str
     # of code
     keyword: str
     name: str
@@ -61,6 +64,9 @@ LIGHT = Palette(
     notice_border="#e6c88f",
     on_notice="#5a3d06",
     link="#0a6682",
+    good="#1b6e3c",
+    warn="#805300",
+    bad="#a82a22",
     keyword="#8a2f86",
     name="#1d5fa8",
     string="#2f6b2c",
@@ -86,6 +92,9 @@ DARK = Palette(
     notice_border="#5f4b1f",
     on_notice="#f0d9a8",
     link="#7fd0e8",
+    good="#7ed09a",
+    warn="#e8c06a",
+    bad="#ff9a8f",
     keyword="#d6a0e0",
     name="#8fc1f5",
     string="#a3d39c",
@@ -96,7 +105,13 @@ DARK = Palette(
 # (foreground, background, least contrast): 4.5 for text, 3 for the edge of a control.
 PAIRS: tuple[tuple[str, str, float], ...] = (
     *((fore, back, 4.5) for fore in ("text", "muted") for back in ("window", "surface", "hover")),
+    *(
+        (fore, back, 4.5)
+        for fore in ("good", "warn", "bad")
+        for back in ("window", "surface", "bubble", "hover")
+    ),
     ("text", "bubble", 4.5),
+    ("muted", "bubble", 4.5),
     *((fore, "code", 4.5) for fore in ("text", "muted", "keyword", "name", "string")),
     *((fore, "code", 4.5) for fore in ("number", "comment", "link", "accent")),
     ("text", "selection", 4.5),

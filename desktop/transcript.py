@@ -94,6 +94,11 @@ class Transcript(QAbstractScrollArea):
         """The messages shown, oldest first."""
         return tuple(row.message for row in self._rows)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is in sight is shown as it will be."""
+        return self._next() is None
+
     @Slot(object)
     def show_messages(self, messages: Sequence[ShownMessage]) -> None:
         """Show `messages` in place of what was shown. What is in both keeps its place."""
@@ -274,6 +279,7 @@ class Transcript(QAbstractScrollArea):
             lambda other: self.select_sibling_wanted.emit(row.message.id, other)
         )
         view.thought.connect(lambda seconds: self._on_thought(row, seconds))
+        view.reached.connect(lambda: self._bring_into_sight(row))
         view.resized.connect(lambda: self._on_resized(row))
         return view
 
@@ -394,19 +400,19 @@ class Transcript(QAbstractScrollArea):
         if row.view:
             row.view.setFocus(Qt.FocusReason.TabFocusReason)
 
-    def _on_focus(self, _old: QWidget | None, now: QWidget | None) -> None:
-        for row, top in zip(self._rows, self._tops, strict=False):
-            if row.view:
-                row.view.show_focus()
-                if row.view is now:
-                    self._bring_into_sight(top, row.height)
+    def _on_focus(self, _old: QWidget | None, _now: QWidget | None) -> None:
+        for view in self.views:
+            view.show_focus()
 
-    def _bring_into_sight(self, top: int, height: int) -> None:
+    def _bring_into_sight(self, row: _Row) -> None:
+        """Scroll as little as needed to show a message, or the beginning of a tall one."""
         bar, room = self.verticalScrollBar(), self.viewport().height()
-        if top < bar.value() or height > room:
+        top = self._tops[self._rows.index(row)]
+        seen = min(top + row.height, bar.value() + room) - max(top, bar.value())
+        if row.height > room and seen < room // 2:
             bar.setValue(top)
-        elif top + height > bar.value() + room:
-            bar.setValue(top + height - room)
+        elif row.height <= room and seen < row.height:
+            bar.setValue(top if top < bar.value() else top + row.height - room)
 
     # -- what the views say ----------------------------------------------------------------------
 

@@ -86,5 +86,5 @@ class Typesetter(QObject):
                 self.ready.emit()
 
         self._worker.submit(make).add_done_callback(keep)
-        return None
+        return self._results[key]  # there already, if the worker was that quick
 

@@ -2,6 +2,7 @@
 
 from desktop.conversation import Turn
 from engine.messages import FinishReason, Loaded, Precision, Progress
+from engine.settings import ThemeChoice
 
 UNKNOWN = "–"
 
@@ -11,6 +12,12 @@ PRECISION_HELP: dict[Precision, str] = {
     "close to its quality.",
     Precision.INT4: "4-bit weights: about a quarter of the memory of bf16, usually the fastest, "
     "with some loss of quality.",
+}
+
+THEMES: dict[ThemeChoice, str] = {
+    "system": "Like the system",
+    "light": "Light",
+    "dark": "Dark",
 }
 
 KERNEL_HELP: dict[str, str] = {

@@ -45,6 +45,11 @@ class Paths:
         """What the engine process wrote to stderr."""
         return self.logs / "engine.log"
 
+    @property
+    def network_ledger(self) -> Path:
+        """Each connection that was made or refused, and why."""
+        return self.logs / "network.jsonl"
+
 
 def assets_folder() -> Path:
     """Return the folder of the files that ship with Tern, in a checkout or an installed package."""

@@ -1,12 +1,28 @@
-"""The engine's text is untrusted: nothing in it is run, loaded or opened unasked."""
+"""Text is untrusted: nothing in it is run, loaded or opened unasked, and none of it blocks."""
 
-from PySide6.QtCore import QUrl
+from collections.abc import Iterator
+from time import thread_time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PySide6.QtCore import QEvent, QUrl
 from PySide6.QtGui import QTextDocument
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
-from desktop.message_body import MessageBody
+from desktop.look import Look
+from desktop.markdown.parser import make_parser
+from desktop.message_view import Means, MessageView
+from desktop.shown_message import ShownMessage
+from desktop.text_pane import TextPane
+from desktop.theme import LIGHT
+from desktop.typesetter import Typesetter
 from tests.desktop.conftest import ask, shown
+
+_STEP = 0.15  # seconds of the processor that one step may take; a machine may be slow
+_MESSAGE = 5.0  # and all of a hostile message
 
 
 def test_html_is_shown_as_text(ready: Desktop, qtbot: QtBot) -> None:
@@ -19,21 +35,29 @@ def test_html_is_shown_as_text(ready: Desktop, qtbot: QtBot) -> None:
 
 def test_images_are_named_and_not_loaded(ready: Desktop, qtbot: QtBot) -> None:
     ask(qtbot, ready, "some html")
-    body = ready.window.chat.transcript.views[1].body
-    assert "[image: a cat]" in body.toPlainText()
+    pane = ready.window.transcript.views[1].body.panes[0]
+    assert "[image: a cat]" in pane.toPlainText()
     kind = QTextDocument.ResourceType.ImageResource.value
-    assert body.loadResource(kind, QUrl("file:///etc/hostname")) is None
+    assert pane.loadResource(kind, QUrl("file:///etc/hostname")) is None
 
 
 def test_links_open_only_on_a_click_and_only_to_the_web(
     ready: Desktop, qtbot: QtBot, opened_links: list[str]
 ) -> None:
     ask(qtbot, ready, "some html")
-    body = ready.window.chat.transcript.views[1].body
+    pane = ready.window.transcript.views[1].body.panes[0]
     assert opened_links == []
     for link in ("file:///etc/passwd", "javascript:alert(1)", "vscode://x", "https://example.org/"):
-        body.anchorClicked.emit(QUrl(link))
+        pane.anchorClicked.emit(QUrl(link))
     assert opened_links == ["https://example.org/"]
+
+
+def test_a_link_says_where_it_leads(ready: Desktop, qtbot: QtBot) -> None:
+    ask(qtbot, ready, "some html")
+    pane = ready.window.transcript.views[1].body.panes[0]
+    letters = pane.document().find("a link").charFormat()
+    assert letters.anchorHref() == letters.toolTip() == "https://example.org/"
+    assert not pane.document().find("a file").charFormat().isAnchor()
 
 
 def test_the_persons_own_text_is_plain(ready: Desktop, qtbot: QtBot) -> None:
@@ -41,28 +65,143 @@ def test_the_persons_own_text_is_plain(ready: Desktop, qtbot: QtBot) -> None:
     assert shown(ready)[0] == "**not bold** <b>x</b>"
 
 
-def test_code_stands_in_a_box_in_a_fixed_width_font(qtbot: QtBot) -> None:
-    body = MessageBody()
-    qtbot.addWidget(body)
-    body.show_markdown("Text\n\n```\nfirst\nsecond\n```\n\nMore\n\n```\nthird\n```")
-    boxes = body.document().rootFrame().childFrames()
-    assert len(boxes) == 2
-    block = body.document().findBlock(boxes[0].firstPosition())
-    assert block.text() == "first"
-    assert block.begin().fragment().charFormat().fontFixedPitch()
-    assert [line for line in body.toPlainText().split("\n") if line] == [
-        "Text",
-        "first",
-        "second",
-        "More",
-        "third",
+# -- fuzz ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def means(qapp: QApplication) -> Iterator[Means]:
+    typesetter = Typesetter()
+    yield Means(Look(LIGHT, qapp.font().family()), typesetter, make_parser())
+    typesetter.close()
+
+
+@pytest.fixture(autouse=True)
+def no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetching and loading fail the test."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("something was to be loaded")
+
+    monkeypatch.setattr(TextPane, "loadResource", refuse)
+    monkeypatch.setattr("desktop.message_view._open", refuse)
+
+
+def live(means: Means, text: str, growing: bool = False, role: str = "assistant") -> MessageView:
+    """Show `text` as the transcript does, step by step; no step may take long."""
+    state = "growing" if growing else "whole"
+    view = MessageView(ShownMessage(1, role, text, state), means, None)
+    view.fit(430)
+    finish(view)
+    return view
+
+
+def finish(view: MessageView) -> None:
+    began = thread_time()
+    while not view.is_done:
+        step = thread_time()
+        view.advance()
+        assert thread_time() - step < _STEP
+    assert thread_time() - began < _MESSAGE
+
+
+def end(*views: MessageView) -> None:
+    for view in views:
+        view.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
+PIECES = st.sampled_from(
+    [
+        *("# ", "- ", "* ", "1. ", "> ", "```", "```python\n", "~~~", "|", "|---|", "\n", "\n\n"),
+        *("**", "*", "_", "~~", "`", "[", "](", ")", "![", "<", ">", "&amp;", "&#0;", "\\", "    "),
+        *("$", "$$", "\\(", "\\)", "\\[", "\\]", "\\frac{", "}", "^", "<think>", "</think>"),
+        *("[ ] ", "[x] ", "---", "===", "[a]: b", "https://example.org/", "javascript:alert(1)"),
+        *("<script>", "<img src=x onerror=y>", "<table>", "<!--", "<style>*{}</style>", "\r\n", "\t"),
+        *("שלום", "\u202e", "\u200f", "e\u0301\u0301", "👩‍👩‍👧‍👦", "🦊", "\x00", "\ufffc", "\ufdd0", "\u2028"),
+        *("\u2029", "\ud800", "\u00ad", "word ", "a", "1", ":", "🏳️‍🌈", "\x0c", "\x1b[31m"),
     ]
+)
+MARKDOWN = st.lists(PIECES, max_size=60).map("".join)
+fuzzed = settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
-def test_unfinished_markdown_never_fails(qtbot: QtBot) -> None:
-    body = MessageBody()
-    qtbot.addWidget(body)
-    text = "# H\n\n```py\nx = [1](2)\n```\n\n| a | b |\n|---|---|\n| **1 | `2 |\n\n- [ ] ![x](y\n"
-    for end in range(len(text)):
-        body.show_markdown(text[:end])
-        body.fit(300)
+@fuzzed
+@given(text=MARKDOWN | st.text(max_size=300))
+def test_any_text_is_shown_and_copied(qtbot: QtBot, means: Means, text: str) -> None:
+    view = live(means, text)
+    for pane in view.body.panes:
+        pane.selectAll()
+        pane.createMimeDataFromSelection()
+        assert pane.height() > 0
+    end(view)
+
+
+@fuzzed
+@given(text=MARKDOWN, data=st.data())
+def test_growing_text_ends_as_the_same_text_at_once(
+    qtbot: QtBot, means: Means, text: str, data: st.DataObject
+) -> None:
+    at_once = live(means, text)
+    view = live(means, "", growing=True)
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=8).map(sorted))
+    for cut in cuts:
+        view.show_message(ShownMessage(1, "assistant", text[:cut], "growing"))
+        finish(view)
+    view.show_message(ShownMessage(1, "assistant", text))
+    finish(view)
+    assert "".join(u.source for p in view.body.panes for u in p._settled) == "".join(
+        u.source for p in at_once.body.panes for u in p._settled
+    )
+    end(view, at_once)
+
+
+@pytest.mark.parametrize("role", ["assistant", "user"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 100_000,
+        "word " * 20_000,
+        "e" + "\u0301" * 20_000,
+        "👩‍👩‍👧‍👦" * 5_000,
+        "שלום " * 20_000,
+        "\u202e" * 10_000 + "x",
+        "\x00" * 10_000,
+        "\n" * 100_000,
+        "> " * 5_000 + "x",
+        "- " * 5_000 + "x",
+        "\n".join("  " * i + "- item" for i in range(200)),
+        "\n".join("> " * i + "said" for i in range(200)),
+        "```python\n" + "x = '''\n" * 10_000,
+        "```" + "x" * 50_000,
+        "```\n" + "\n" * 30_000,
+        "```java\n" + "\n" * 6_000,
+        "| a " * 200 + "|\n" + "|---" * 200 + "|\n" + ("| b " * 200 + "|\n") * 50,
+        "|a|b|\n|-|-|\n" + "|1|2|\n" * 10_000,
+        "[" * 20_000,
+        "![](" * 10_000,
+        "[a](" * 10_000,
+        "*a_" * 20_000,
+        "`" * 20_000 + "a",
+        "$" * 20_000,
+        "$x^{" * 5_000,
+        "$" + "x^{" * 200 + "}" * 200 + "$",
+        "<" * 20_000,
+        "<a href='x'>" * 5_000,
+        "&lt;" * 20_000,
+        "https://example.org/" * 5_000,
+        "[a]: https://example.org/\n" * 5_000,
+        "# " * 20_000,
+        "1. x\n" * 10_000,
+        "<think>" * 10_000,
+        "~~" * 20_000,
+    ],
+    ids=lambda text: ascii(text[:12]) if len(text) > 10 else text,
+)
+def test_hostile_text_blocks_nothing(
+    qtbot: QtBot, means: Means, text: str, role: str
+) -> None:
+    end(live(means, text, role=role))
