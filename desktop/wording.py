@@ -45,6 +45,13 @@ def size(count: int) -> str:
     return f"{count / 1e6:.1f} MB"
 
 
+def file_size(count: int) -> str:
+    """Return the size of a small file: "812 bytes", "12 kB", "1.4 MB"."""
+    if count >= 1_000_000:
+        return size(count)
+    return f"{count / 1000:.0f} kB" if count >= 1000 else f"{count} bytes"
+
+
 def speed(tokens_per_s: float) -> str:
     """Return tokens per second to three digits, or a dash where nothing was measured."""
     if tokens_per_s <= 0:

@@ -336,6 +336,11 @@ class FolderExists(TernError):
     way_out = "Choose another name."
 
 
+class NameTaken(TernError):
+    sentence = "There is a persona named {name} already."
+    way_out = "Choose another name."
+
+
 class ImportRefused(TernError):
     sentence = "The file {file} cannot be imported: {reason}."
     way_out = (
