@@ -4,6 +4,7 @@ Everything reaches what it needs by its constructor or by a signal connected her
 """
 
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from PySide6.QtCore import QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
-from desktop import wording
+from desktop import dialogs
+from desktop.chats.desk import Desk
+from desktop.chats.shelf import Shelf
+from desktop.chats.store import Store
 from desktop.controller import Controller
-from desktop.conversation import Turn
-from desktop.dialogs import confirm_new_chat
 from desktop.engine_thread import EngineThread
 from desktop.hub_controller import HubController
 from desktop.library_controller import LibraryController
@@ -23,9 +25,9 @@ from desktop.menus import Menus
 from desktop.models_page.finding import Finding
 from desktop.models_page.page import Tab
 from desktop.navigation import Page
-from desktop.shown_message import ShownMessage
 from desktop.state import Notice, Selection, State
 from desktop.theme import Theme
+from desktop.wiring.chats import connect_desk, connect_messages, open_history
 from desktop.wiring.models import connect_downloads, connect_find, connect_library, suggest
 from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
 from engine.client import EngineClient
@@ -38,14 +40,18 @@ from engine.store.hub import Hub
 
 @dataclass(frozen=True)
 class Desktop:
-    """The objects that live as long as the window."""
+    """The objects that live as long as the window. last_chat: the uid of the one to begin with."""
 
     window: MainWindow
     menus: Menus
     controller: Controller
+    store: Store
+    desk: Desk
+    shelf: Shelf
     theme: Theme
     settings: SettingsFile
     paths: Paths
+    last_chat: str
     network: Network
     library: LibraryController
     hub: HubController
@@ -77,14 +83,20 @@ def build(
         precision=precision or remembered.precision,
         kernel=remembered.kernel,
     )
-    controller = Controller(lambda: EngineThread(EngineClient(paths, command)), selection)
+    store = Store(paths.chats)
+    desk = Desk(store)
+    controller = Controller(lambda: EngineThread(EngineClient(paths, command)), selection, desk)
     desktop = Desktop(
         window=window,
         menus=Menus(window),
         controller=controller,
+        store=store,
+        desk=desk,
+        shelf=Shelf(store),
         theme=theme,
         settings=settings,
         paths=paths,
+        last_chat="" if model or precision else remembered.chat,
         network=network,
         library=LibraryController(settings, paths),
         hub=hub,
@@ -92,6 +104,7 @@ def build(
     )
     _connect_acts(desktop)
     _connect_events(desktop)
+    _connect_chats(desktop)
     _connect_settings(desktop)
     _connect_pages(desktop)
     _show_beginning(desktop)
@@ -102,6 +115,7 @@ def start(desktop: Desktop) -> None:
     """Show the window, and start the engine once it has been painted."""
     desktop.window.show()
     QTimer.singleShot(0, desktop.controller, desktop.controller.start_engine)
+    open_history(desktop.window, desktop.store, desktop.shelf, desktop.desk, chat=desktop.last_chat)
     QTimer.singleShot(0, desktop.library, desktop.library.refresh)
     QTimer.singleShot(0, desktop.hub, desktop.hub.start)
     QTimer.singleShot(0, desktop.finding, lambda: suggest(desktop.finding))
@@ -137,11 +151,6 @@ def _connect_acts(desktop: Desktop) -> None:
     def write() -> None:
         window.show_page(Page.CHAT)
 
-    def new_chat() -> None:
-        window.show_page(Page.CHAT)
-        if controller.conversation:
-            confirm_new_chat(window, controller.new_chat)
-
     def open_log(_file: str = "") -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(desktop.paths.engine_log)))
 
@@ -149,7 +158,6 @@ def _connect_acts(desktop: Desktop) -> None:
     chat.composer.stop_wanted.connect(controller.stop)
     chat.composer.take_back_wanted.connect(controller.take_back)
     chat.welcome.example_chosen.connect(ask_example)
-    chat.header.new_chat_wanted.connect(new_chat)
     chat.header.precisions.precision_chosen.connect(lambda p: controller.select(precision=p))
     chat.header.models.model_chosen.connect(lambda name: controller.select(model=name))
     chat.loading.cancel_wanted.connect(controller.stop)
@@ -157,7 +165,6 @@ def _connect_acts(desktop: Desktop) -> None:
     chat.notice.restart_wanted.connect(controller.start_engine)
     chat.notice.load_wanted.connect(controller.load)
     chat.notice.log_wanted.connect(open_log)
-    menus.new_chat_wanted.connect(new_chat)
     menus.stop_wanted.connect(controller.stop)
     menus.write_wanted.connect(write)
     menus.page_chosen.connect(window.show_page)
@@ -167,9 +174,6 @@ def _connect_acts(desktop: Desktop) -> None:
 def _connect_events(desktop: Desktop) -> None:
     """What the controller reports -> the views."""
     chat, controller = desktop.window.chat, desktop.controller
-
-    def show_page() -> None:
-        chat.show_conversation(is_empty=not controller.conversation)
 
     def show_state(state: State) -> None:
         chat.composer.show_state(state)
@@ -181,9 +185,6 @@ def _connect_events(desktop: Desktop) -> None:
         if state is State.IDLE:
             chat.demo.hide()
 
-    def show_answer(turn: Turn) -> None:
-        chat.transcript.update_message(_shown(turn))
-
     controller.state_changed.connect(show_state)
     controller.selection_changed.connect(chat.header.show_selection)
     controller.loading_progressed.connect(chat.loading.show_progress)
@@ -191,61 +192,59 @@ def _connect_events(desktop: Desktop) -> None:
     controller.model_loaded.connect(chat.demo.show_model)
     controller.model_loaded.connect(chat.strip.show_model)
     controller.figures_arrived.connect(chat.strip.show_figures)
-    controller.turn_added.connect(lambda turn: chat.transcript.add(_shown(turn)))
-    controller.turn_added.connect(show_page)
     controller.reading_progressed.connect(chat.transcript.tell_reading)
-    controller.answer_grew.connect(show_answer)
-    controller.answer_ended.connect(show_answer)
-    controller.exchange_dropped.connect(chat.transcript.drop_exchange)
-    controller.exchange_dropped.connect(show_page)
-    controller.conversation_cleared.connect(chat.transcript.clear)
-    controller.conversation_cleared.connect(chat.strip.forget_answer)
-    controller.conversation_cleared.connect(show_page)
     controller.question_queued.connect(chat.composer.show_queued)
     controller.question_returned.connect(chat.composer.give_back)
     controller.noticed.connect(chat.notice.show_notice)
     desktop.theme.changed.connect(chat.transcript.recolour)
 
 
-def _shown(turn: Turn) -> ShownMessage:
-    """Return a turn as the transcript shows it."""
-    is_growing = turn.ending == "growing"
-    waits = is_growing and not turn.text
-    was_stopped = turn.ending == "cut" or turn.finish_reason in ("stopped", "length", "context")
-    return ShownMessage(
-        id=turn.id,
-        role=turn.role,
-        content=turn.text,
-        state="growing" if is_growing else "partial" if was_stopped else "whole",
-        caption="Reading the prompt…" if waits else "" if is_growing else wording.caption(turn),
-    )
+def _connect_chats(desktop: Desktop) -> None:
+    """The chat that is shown, and the list of all."""
+    window, desk, controller = desktop.window, desktop.desk, desktop.controller
+
+    def leave(go: Callable[[], None]) -> None:
+        """Go elsewhere, unless the person rather stays with what would be gone."""
+        window.show_page(Page.CHAT)
+        if desk.talk.is_temporary and desk.talk.path:
+            dialogs.confirm_leave(window, go)
+        else:
+            go()
+
+    def new_chat() -> None:
+        leave(desk.new)
+
+    connect_messages(window, desk, controller)
+    connect_desk(window, desk, desktop.settings)
+    window.chat.header.new_chat_wanted.connect(new_chat)
+    desktop.menus.new_chat_wanted.connect(new_chat)
 
 
 def _connect_settings(desktop: Desktop) -> None:
     """What is remembered, and the list of models, which depends on it."""
     window, settings = desktop.window, desktop.settings
 
-    def remember_selection(selection: Selection) -> None:
-        settings.change(precision=selection.precision, kernel=selection.kernel)
-
     def remember_model(loaded: Loaded | None) -> None:
         """Only a model that could be loaded is worth opening again."""
         if loaded is None:
             return
-        model = desktop.controller.selection.model
-        folders = settings.value.folders
+        chosen = desktop.controller.selection
+        model, folders = chosen.model, settings.value.folders
         if not loaded.is_demo and Path(model).is_dir():
             model = str(Path(model).absolute())
             folders = tuple(dict.fromkeys((*folders, model)))
-        settings.change(model=model, folders=folders)
+        settings.change(
+            model=model, precision=chosen.precision, kernel=chosen.kernel, folders=folders
+        )
 
     def close() -> None:
         settings.change(geometry=window.placed())
         desktop.controller.close()
+        desktop.desk.close()
+        desktop.store.close()
         desktop.library.close()
         desktop.hub.close()
 
-    desktop.controller.selection_changed.connect(remember_selection)
     desktop.controller.model_loaded.connect(remember_model)
     window.closing.connect(close)
 

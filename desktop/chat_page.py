@@ -7,7 +7,14 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.composer import Composer
-from desktop.panels import DemoBanner, LoadingPanel, NoticePanel, Welcome
+from desktop.panels import (
+    DemoBanner,
+    LoadingPanel,
+    NoticePanel,
+    TemporaryBanner,
+    UnsavedBanner,
+    Welcome,
+)
 from desktop.pickers import Header
 from desktop.telemetry_strip import TelemetryStrip
 from desktop.theme import Palette
@@ -22,8 +29,10 @@ class ChatPage(QWidget):
         self.header = Header()
         self.loading = LoadingPanel()
         self.demo = DemoBanner()
+        self.temporary = TemporaryBanner()
         self.welcome = Welcome(icon)
         self.transcript = Transcript(palette)
+        self.unsaved = UnsavedBanner()
         self.notice = NoticePanel()
         self.composer = Composer()
         self.strip = TelemetryStrip()
@@ -36,6 +45,7 @@ class ChatPage(QWidget):
         self._centre.addWidget(self.transcript)
         foot = QVBoxLayout()
         foot.setSpacing(8)
+        foot.addWidget(self.unsaved)
         foot.addWidget(self.notice)
         foot.addWidget(self.composer)
         centre = QWidget()
@@ -52,6 +62,7 @@ class ChatPage(QWidget):
         column.addWidget(self.header)
         column.addWidget(self.loading)
         column.addWidget(self.demo)
+        column.addWidget(self.temporary)
         column.addWidget(self._centre, 1)
         column.addLayout(middle)
         column.addWidget(self.strip)

@@ -21,6 +21,8 @@ _MOST_LINES = 8
 _HINTS: dict[State, str] = {
     State.STARTING: "The engine is starting. You can write already.",
     State.LOADING: "The model is loading. You can write already.",
+    State.BUSY: "Another chat is being answered. What you send here comes after it.",
+    State.UNLOADED: "The model of this chat is loaded when you send.",
     State.IDLE: "No model is loaded. Choose one above; your text stays here.",
     State.CRASHED: "The engine has ended. Start it again to go on; your text stays here.",
 }
@@ -145,7 +147,7 @@ class Composer(QWidget):
     def _show_state(self) -> None:
         generating = self._state is State.GENERATING
         if not generating:
-            can_send = self._state in (State.READY, State.STARTING, State.LOADING)
+            can_send = self._state not in (State.IDLE, State.CRASHED)
             has_text = bool(self.edit.toPlainText().strip())
             self.button.setText("Send")
             self.button.setToolTip("Send the message (Enter)")
@@ -159,7 +161,10 @@ class Composer(QWidget):
         if self._queued:
             excerpt = " ".join(self._queued.split())
             excerpt = excerpt if len(excerpt) <= 60 else excerpt[:59] + "…"
-            text = f"Will be sent when the model is loaded: “{excerpt}”"
+            awaited = (
+                "that answer has ended" if self._state is State.BUSY else "the model is loaded"
+            )
+            text = f"Will be sent when {awaited}: “{excerpt}”"
         self.hint.setText(text)
         self.hint.setVisible(bool(text))
         self.take_back_button.setVisible(bool(self._queued))

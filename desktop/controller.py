@@ -1,16 +1,21 @@
-"""What the window does: load, ask, stop, start again; and the state that follows from events.
+"""What the window does: load, answer, stop, start again; and the state that follows from events.
 
 Turns the person's acts into commands and the engine's events into signals. Knows no widget.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from desktop.conversation import Conversation, Turn
+from desktop.answering import Answer, Request, load_notice
+from desktop.chats import steps
+from desktop.chats.desk import Desk, Talk
+from desktop.chats.steps import Shown, Step
 from desktop.engine_thread import EngineThread
+from desktop.history import Message
 from desktop.state import Notice, Selection, State, WayOut
 from engine import messages
 from engine.client import EngineClient
@@ -18,45 +23,57 @@ from engine.messages import AnyEvent
 
 
 class Controller(QObject):
-    """One conversation with one engine process at a time.
+    """One engine process at a time, and the answer that it writes in one of the chats.
 
-    spawn: makes a fresh, not yet started EngineThread.
+    spawn: makes a fresh, not yet started EngineThread. desk: knows which chat is shown.
     """
 
     state_changed = Signal(object)  # State
     selection_changed = Signal(object)  # Selection
     loading_progressed = Signal(object)  # messages.Progress
-    reading_progressed = Signal(object)  # messages.Progress
+    reading_progressed = Signal(object)  # messages.Progress, of an answer that is shown
     model_loaded = Signal(object)  # messages.Loaded, or None where none is any more
     figures_arrived = Signal(object)  # messages.Prefilled | Chunk | Done | Memory
-    turn_added = Signal(object)  # Turn
-    answer_grew = Signal(object)  # Turn
-    answer_ended = Signal(object)  # Turn
-    exchange_dropped = Signal()  # the last question and its empty answer
-    conversation_cleared = Signal()
+    answering = Signal(object)  # Talk in which an answer grows, or None
+    answer_ended = Signal(object)  # Message
     question_queued = Signal(str)  # "" where none waits any more
     question_returned = Signal(str)
     noticed = Signal(object)  # Notice, or None where it is settled
 
-    def __init__(self, spawn: Callable[[], EngineThread], selection: Selection) -> None:
+    def __init__(self, spawn: Callable[[], EngineThread], selection: Selection, desk: Desk) -> None:
         super().__init__()
         self._spawn = spawn
+        self._desk = desk
         self._engine: EngineThread | None = None
-        self._state = State.STARTING
+        self._state = self._told = State.STARTING
         self._load_id: int | None = None
-        self._answer_id: int | None = None
-        self._answer: Turn | None = None
-        self._queued = ""
+        self._loading: Selection | None = None  # what the last Load asked for
+        self._loaded: messages.Loaded | None = None
+        self._refused: Selection | None = None
+        self._answer: Answer | None = None
+        self._queued: Request | None = None
         self._closed = False
+        self._chosen = selection  # what a new chat begins with
         self.selection = selection
-        self.conversation = Conversation()
+        desk.chat_opened.connect(self._on_chat_opened)
+        desk.talk_left.connect(self._on_talk_left)
 
     @property
     def state(self) -> State:
-        """What the engine is doing now."""
+        """What the engine is doing now, as far as the chat that is shown is concerned."""
+        if self._state is State.GENERATING and self._answer and not self._is_shown(self._answer):
+            return State.BUSY
+        is_free = self._state in (State.READY, State.IDLE)
+        if is_free and self.selection not in (self._serving, self._refused):
+            return State.UNLOADED
         return self._state
 
-    # -- the person's acts -----------------------------------------------------------------------
+    @property
+    def _serving(self) -> Selection | None:
+        """What is loaded."""
+        return self._loading if self._loaded else None
+
+    # -- the person's acts: the engine -----------------------------------------------------------
 
     def start_engine(self) -> None:
         """Start the engine process, in place of one that ended."""
@@ -74,74 +91,22 @@ class Controller(QObject):
         """Change model, precision or kernel, and load what is selected then."""
         selection = replace(self.selection, **changes)
         if selection != self.selection:
-            self.selection = selection
-            self.selection_changed.emit(selection)
-        elif self._state in (State.READY, State.GENERATING, State.LOADING):
+            self._chosen = selection
+            self._use(selection)
+            if self._queued and self._desk.talk.is_same(self._queued.talk):
+                self._queued = replace(self._queued, selection=selection)
+        elif selection == self._loading and self._state not in (State.IDLE, State.CRASHED):
             return
         self.load()
 
     def load(self) -> None:
         """Load the selection in place of what is loaded; the conversation stays."""
-        if self._state in (State.STARTING, State.CRASHED):
-            return  # it is loaded as soon as the engine is ready
-        self.stop()
-        self.noticed.emit(None)
-        self.model_loaded.emit(None)
-        engine = self._running()
-        self._load_id = engine.next_id()
-        engine.send(
-            messages.Load(
-                request_id=self._load_id,
-                model=self.selection.model,
-                precision=self.selection.precision,
-                kernel=self.selection.kernel,
-            )
-        )
-        if self._answer is None:
-            self._enter(State.LOADING)
-
-    def ask(self, text: str) -> bool:
-        """Send a question, or queue it while the model loads. Returns whether it was taken."""
-        if not text.strip() or self._queued:
-            return False
-        if self._state in (State.STARTING, State.LOADING):
-            self._queue(text)
-            return True
-        if self._state is not State.READY:
-            return False
-        self.noticed.emit(None)
-        question, self._answer = self.conversation.ask(text, self.selection.precision)
-        engine = self._running()
-        self._answer_id = engine.next_id()
-        engine.send(
-            messages.Generate(request_id=self._answer_id, messages=self.conversation.messages())
-        )
-        self.turn_added.emit(question)
-        self.turn_added.emit(self._answer)
-        self._enter(State.GENERATING)
-        return True
-
-    def take_back(self) -> None:
-        """Return the queued question to the composer."""
-        if self._queued:
-            text = self._queued
-            self._queue("")
-            self.question_returned.emit(text)
+        self._load(self.selection)
 
     def stop(self) -> None:
-        """Stop the answer, or the loading."""
-        request_id = self._load_id or self._answer_id
-        if request_id is not None and self._state is not State.CRASHED:
-            self._running().stop(request_id)
-
-    def new_chat(self) -> None:
-        """Drop the conversation; an answer that is still growing is stopped and forgotten."""
-        if self._answer:
-            self.stop()
-            self._forget_answer()
-            self._enter(State.LOADING if self._load_id else State.READY)
-        self.conversation.clear()
-        self.conversation_cleared.emit()
+        """Stop the loading, or the answer that is shown."""
+        if self.state is not State.BUSY:
+            self._stop()
 
     def close(self) -> None:
         """End the engine process for good; returns when it is gone."""
@@ -149,14 +114,126 @@ class Controller(QObject):
         if self._engine is None:
             return
         self._engine.reported.disconnect(self._on_event)
-        self.stop()
+        self._stop()
         self._engine.close()
         self._engine = None
+
+    # -- the person's acts: the chat -------------------------------------------------------------
+
+    def ask(self, text: str) -> bool:
+        """Ask a question in the chat that is shown. Returns whether it was taken.
+
+        It waits while a model loads or another chat is answered.
+        """
+        if not text.strip():
+            return False
+        return self._take(steps.ask(text, self._desk.talk.settings), text, text)
+
+    def edit(self, question: int, text: str) -> bool:
+        """Ask `question` in other words; the old ones are kept beside them."""
+        return self._take(steps.edit(question, text), text, text)
+
+    def regenerate(self, answer: int) -> bool:
+        """Answer again; the old answer is kept beside the new one."""
+        parent = next((m.parent for m in self._desk.talk.path if m.id == answer), None)
+        return parent is not None and self._take(steps.answer_again(parent), "A new answer")
+
+    def resume(self, answer: int) -> bool:
+        """Let an answer that was cut short go on."""
+        return self._take(steps.resume(answer), "The rest of the answer")
+
+    def take_back(self) -> None:
+        """Return the queued question to the composer."""
+        if self._queued:
+            text = self._queued.text
+            self._queue(None)
+            if text:
+                self.question_returned.emit(text)
+
+    def _take(self, step: Step, shown: str, text: str = "") -> bool:
+        """Begin an answer, or let it wait its turn. text: what to give back where that fails."""
+        if self._queued:
+            return False
+        request = Request(self._desk.talk, self.selection, step, shown, text)
+        match self.state:
+            case State.READY:
+                self._begin(request)
+            case State.UNLOADED:
+                self._queue(request)
+                self._load(request.selection)
+            case State.STARTING | State.LOADING | State.BUSY:
+                self._queue(request)
+            case _:
+                return False
+        return True
+
+    # -- from a request to an answer -------------------------------------------------------------
+
+    def _begin(self, request: Request) -> None:
+        """Have the request saved; the engine is asked then."""
+        assert self._loaded
+        self.noticed.emit(None)
+        answer = self._answer = Answer(request)
+        self._enter(State.GENERATING)
+        chat, step = request.talk.chat, request.step
+        by = steps.Answerer(request.selection, self._loaded.title, self._loaded.kernel)
+        request.talk.store.do(
+            lambda history: step(history, chat, by),
+            partial(self._on_saved, answer),
+            partial(self._on_unsaved, answer),
+        )
+
+    def _on_saved(self, answer: Answer, shown: Shown) -> None:
+        answer.begin(shown)
+        self._desk.take(answer.talk, shown)
+        self.answering.emit(answer.talk)
+        if answer.is_unwanted:  # stopped meanwhile, or the engine has ended
+            self._end(answer, answer.cut())
+            return
+        engine = self._running()
+        answer.request_id = engine.next_id()
+        engine.send(answer.command(shown))
+
+    def _on_unsaved(self, answer: Answer, notice: Notice) -> None:
+        self._forget(answer)
+        if answer.request.text:
+            self.question_returned.emit(answer.request.text)
+        self.noticed.emit(notice)
+
+    def _end(self, answer: Answer, message: Message) -> None:
+        """Show the answer's end and have it written."""
+        self._desk.update(answer.talk, message)
+        answer.talk.store.do(
+            answer.writing(message), lambda _nothing: self._desk.settle(message.id)
+        )
+        self._forget(answer)
+        self.answer_ended.emit(message)
+        self._go_on()
+
+    def _forget(self, answer: Answer) -> None:
+        if self._answer is not answer:
+            return
+        self._answer = None
+        self.answering.emit(None)
+        if self._state is State.GENERATING:
+            self._enter(State.LOADING if self._load_id else State.READY)
+
+    def _go_on(self) -> None:
+        """Serve what waits, as far as nothing else is in the way."""
+        request = self._queued
+        if request is None or self._state is not State.READY:
+            return
+        if request.selection != self._serving:
+            self._load(request.selection)
+        else:
+            self._queue(None)
+            self._begin(request)
 
     # -- the engine's events ---------------------------------------------------------------------
 
     @Slot(object)
     def _on_event(self, event: AnyEvent) -> None:
+        answer = self._answer
         match event:
             case messages.Memory():
                 self.figures_arrived.emit(event)
@@ -175,8 +252,8 @@ class Controller(QObject):
                 | messages.Chunk()
                 | messages.Done()
                 | messages.Failed()
-            ) if event.request_id == self._answer_id and self._answer:
-                self._on_answer_event(event, self._answer)
+            ) if answer and event.request_id == answer.request_id:
+                self._on_answer_event(event, answer)
             case _:
                 pass  # of a request that the person has moved on from
 
@@ -186,16 +263,15 @@ class Controller(QObject):
             return
         self._load_id = None
         if isinstance(event, messages.Failed):
+            self._refused = self._loading
             self._enter(State.IDLE)
             self.take_back()
-            self.noticed.emit(_load_notice(event))
+            self.noticed.emit(load_notice(event))
             return
+        self._loaded = event
         self._enter(State.READY)
         self.model_loaded.emit(event)
-        if self._queued:
-            text = self._queued
-            self._queue("")
-            self.ask(text)
+        self._go_on()
 
     def _on_answer_event(
         self,
@@ -204,79 +280,115 @@ class Controller(QObject):
         | messages.Chunk
         | messages.Done
         | messages.Failed,
-        answer: Turn,
+        answer: Answer,
     ) -> None:
         match event:
             case messages.Progress():
-                self.reading_progressed.emit(event)
+                if self._is_shown(answer):
+                    self.reading_progressed.emit(event)
             case messages.Prefilled():
                 self.figures_arrived.emit(event)
             case messages.Chunk():
-                answer.text += event.text
-                self.answer_grew.emit(answer)
+                self._desk.update(answer.talk, answer.grow(event.text))
+                answer.journal()
                 self.figures_arrived.emit(event)
             case messages.Done():
-                self.conversation.complete(answer, event.text, event.finish_reason, event.metrics)
                 self.figures_arrived.emit(event)
-                self._end_answer(answer)
+                self._end(answer, answer.complete(event))
             case messages.Failed():
-                self._cut_answer(answer)
+                self._end(answer, answer.cut())
                 self.noticed.emit(Notice(event.sentence, event.way_out))
 
     def _on_crashed(self, event: messages.Crashed) -> None:
-        self._load_id = None
+        self._load_id = self._loaded = None
         self._enter(State.CRASHED)
         self.model_loaded.emit(None)
         if self._answer:
-            self._cut_answer(self._answer)
+            self._cut(self._answer)
         self.take_back()
-        self.noticed.emit(
-            Notice(
-                event.sentence,
-                event.way_out,
-                (WayOut.RESTART, WayOut.OPEN_LOG),
-                event.log_file,
-            )
-        )
+        offers = (WayOut.RESTART, WayOut.OPEN_LOG)
+        self.noticed.emit(Notice(event.sentence, event.way_out, offers, event.log_file))
 
     # -- steps shared by the above ---------------------------------------------------------------
 
-    def _cut_answer(self, answer: Turn) -> None:
-        question = self.conversation.cut(answer)
-        if question:
-            self.exchange_dropped.emit()
-            self.question_returned.emit(question)
-        self._end_answer(answer)
+    def _on_chat_opened(self, talk: Talk) -> None:
+        """Show what the chat was last answered with; it is loaded when something is asked."""
+        known = talk.settings
+        self._use(
+            Selection(
+                known.model or self._chosen.model,
+                known.precision or self._chosen.precision,
+                known.kernel or self._chosen.kernel,
+            )
+        )
 
-    def _end_answer(self, answer: Turn) -> None:
-        self._forget_answer()
-        self.answer_ended.emit(answer)
-        if self._state is State.GENERATING:
-            self._enter(State.LOADING if self._load_id else State.READY)
+    def _on_talk_left(self, talk: Talk) -> None:
+        if self._queued and self._queued.talk is talk:
+            self.take_back()
+        if self._answer and self._answer.talk is talk:
+            self._stop()
+            self._forget(self._answer)
 
-    def _forget_answer(self) -> None:
-        self._answer = None
-        self._answer_id = None
+    def _use(self, selection: Selection) -> None:
+        if selection != self.selection:
+            self.selection = selection
+            self.selection_changed.emit(selection)
+        self._tell_state()
 
-    def _queue(self, text: str) -> None:
-        self._queued = text
-        self.question_queued.emit(text)
+    def _load(self, selection: Selection) -> None:
+        if self._state in (State.STARTING, State.CRASHED):
+            return  # it is loaded as soon as the engine is ready
+        self._stop()
+        self.noticed.emit(None)
+        self._loaded = self._refused = None
+        self._loading = selection
+        self.model_loaded.emit(None)
+        engine = self._running()
+        self._load_id = engine.next_id()
+        engine.send(
+            messages.Load(
+                request_id=self._load_id,
+                model=selection.model,
+                precision=selection.precision,
+                kernel=selection.kernel,
+            )
+        )
+        if self._answer is None:
+            self._enter(State.LOADING)
+
+    def _stop(self) -> None:
+        answer_id = self._answer.request_id if self._answer else None
+        request_id = self._load_id or answer_id
+        if self._state is State.CRASHED:
+            return
+        if request_id is not None:
+            self._running().stop(request_id)
+        elif self._answer:
+            self._answer.is_unwanted = True
+
+    def _cut(self, answer: Answer) -> None:
+        if answer.message:
+            self._end(answer, answer.cut())
+        else:
+            answer.is_unwanted = True
+
+    def _is_shown(self, answer: Answer) -> bool:
+        return self._desk.talk.is_same(answer.talk)
+
+    def _queue(self, request: Request | None) -> None:
+        self._queued = request
+        self.question_queued.emit(request.shown if request else "")
 
     def _enter(self, state: State) -> None:
-        if state is not self._state:
-            self._state = state
+        self._state = state
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        state = self.state
+        if state is not self._told:
+            self._told = state
             self.state_changed.emit(state)
 
     def _running(self) -> EngineClient:
         assert self._engine, "start_engine() comes first"
         return self._engine.client
-
-
-def _load_notice(event: messages.Failed) -> Notice:
-    if event.kind == "Stopped":
-        return Notice(
-            "Loading was cancelled.",
-            "Choose another model, or load this one again.",
-            (WayOut.LOAD,),
-        )
-    return Notice(event.sentence, event.way_out, (WayOut.LOAD,))

@@ -138,6 +138,47 @@ class DemoBanner(QFrame):
         self.setVisible(loaded.is_demo)
 
 
+class TemporaryBanner(QFrame):
+    """Says that the chat is kept nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        styled(self, "panel")
+        text = "Temporary chat: it is kept nowhere, and gone when you leave it."
+        row = QHBoxLayout(self)
+        row.setContentsMargins(20, 8, 16, 8)
+        row.addWidget(label(text, "muted", wraps=True), 1)
+        self.hide()
+
+
+class UnsavedBanner(QFrame):
+    """Says for as long as the window is open why its chats are not saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        styled(self, "notice")
+        self.sentence = label("", "strong", wraps=True)
+        self.way_out = label("", wraps=True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 10, 16, 10)
+        column.setSpacing(4)
+        for line in (self.sentence, self.way_out):
+            line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            column.addWidget(line)
+        self.hide()
+
+    @Slot(object)
+    def show_notice(self, notice: Notice) -> None:
+        """Appear, and stay."""
+        self.sentence.setText(notice.sentence)
+        self.way_out.setText(
+            f"{notice.way_out} Until then, what you write here lasts as long as this window: "
+            "export what you want to keep."
+        )
+        self.setAccessibleName(notice.sentence)
+        self.show()
+
+
 class NoticePanel(QFrame):
     """What went wrong, the way out, and a button for each thing that can be done at once."""
 

@@ -14,6 +14,8 @@ class State(Enum):
     IDLE = "no model loaded"
     READY = "ready"
     GENERATING = "answering"
+    BUSY = "answering in another chat"
+    UNLOADED = "ready to load what this chat uses"
     CRASHED = "engine ended"
 
 

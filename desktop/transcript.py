@@ -138,11 +138,6 @@ class Transcript(QAbstractScrollArea):
         self.show_messages([m for m in self.messages if m.id != message_id])
 
     @Slot()
-    def drop_exchange(self) -> None:
-        """Take the last question and answer away."""
-        self.show_messages(self.messages[:-2])
-
-    @Slot()
     def clear(self) -> None:
         """Take all messages away."""
         self.show_messages([])
@@ -286,7 +281,12 @@ class Transcript(QAbstractScrollArea):
     def _measure(self, row: _Row) -> None:
         """Take the height that a row's view needs."""
         before, row.height = row.height, row.view.height() if row.view else row.height
-        if self._anchor and self._anchor[0] is row and self._anchor[1] < 0 and not self._growing(row):
+        if (
+            self._anchor
+            and self._anchor[0] is row
+            and self._anchor[1] < 0
+            and not self._growing(row)
+        ):
             # The same share of it stays above the edge.
             self._anchor = (row, self._anchor[1] * row.height // max(1, before))
 
@@ -370,13 +370,13 @@ class Transcript(QAbstractScrollArea):
         self._work()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Scroll; with Alt go from message to message."""
+        """Scroll; with Ctrl go from message to message."""
         bar = self.verticalScrollBar()
-        alt = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
+        ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         match event.key():
-            case Qt.Key.Key_Up if alt:
+            case Qt.Key.Key_Up if ctrl:
                 self._focus_neighbour(-1)
-            case Qt.Key.Key_Down if alt:
+            case Qt.Key.Key_Down if ctrl:
                 self._focus_neighbour(1)
             case Qt.Key.Key_Home:
                 bar.setValue(0)
@@ -387,13 +387,25 @@ class Transcript(QAbstractScrollArea):
 
     # -- focus -----------------------------------------------------------------------------------
 
+    @Slot(int)
+    def go_to(self, message_id: int) -> None:
+        """Go to a message that was searched for, at the top of what is in sight."""
+        row = next((row for row in self._rows if row.message.id == message_id), None)
+        if row:
+            self._following = False
+            self._anchor = (row, _PAD)
+            self._work()
+            self._focus(row)
+
     def _focus_neighbour(self, step: int) -> None:
         """Move the focus to the message before or after the one that has it, or to the last."""
         if not self._rows:
             return
         at = next((i for i, row in enumerate(self._rows) if row.view and row.view.has_focus), None)
         place = len(self._rows) - 1 if at is None else at + step
-        row = self._rows[min(max(place, 0), len(self._rows) - 1)]
+        self._focus(self._rows[min(max(place, 0), len(self._rows) - 1)])
+
+    def _focus(self, row: _Row) -> None:
         if row.view is None:
             self._advance(row)
             self._place()

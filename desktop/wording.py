@@ -1,6 +1,6 @@
 """Figures and short phrases as a person reads them. Pure functions; no Qt."""
 
-from desktop.conversation import Turn
+from desktop.history import Message
 from engine.messages import FinishReason, Loaded, Precision, Progress
 from engine.settings import ThemeChoice
 
@@ -69,17 +69,20 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def caption(turn: Turn) -> str:
+def caption(message: Message) -> str:
     """Return the line under an answer: precision, speed, length, and how it ended."""
-    parts = [str(turn.precision) if turn.precision else ""]
-    if turn.metrics:
-        if turn.metrics.decode_tokens_per_s > 0:
-            parts.append(f"{speed(turn.metrics.decode_tokens_per_s)} tokens/s")
-        parts.append(count(turn.metrics.completion_tokens, "token"))
-    if turn.finish_reason:
-        parts.append(_ENDINGS[turn.finish_reason])
-    if turn.ending == "cut":
+    metrics = message.metrics
+    parts = [str(message.precision) if message.precision else ""]
+    if metrics:
+        if metrics.decode_tokens_per_s > 0:
+            parts.append(f"{speed(metrics.decode_tokens_per_s)} tokens/s")
+        parts.append(count(metrics.completion_tokens, "token"))
+    if message.finish_reason:
+        parts.append(_ENDINGS[message.finish_reason])
+    elif message.state == "partial":
         parts.append("cut short")
+    elif message.state == "failed":
+        parts.append("no answer")
     return " · ".join(filter(None, parts))
 
 

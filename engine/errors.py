@@ -349,6 +349,11 @@ class ImportRefused(TernError):
     )
 
 
+class ExportFailed(TernError):
+    sentence = "Nothing could be written to {file}: {reason}."
+    way_out = "Choose another place; your chats are as they were."
+
+
 class AttachmentRefused(TernError):
     sentence = "{name} cannot be attached: {reason}."
     way_out = "{advice}"

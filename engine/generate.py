@@ -65,20 +65,22 @@ def generate(
     should_stop: Callable[[], bool],
     defaults: Mapping[str, object] | None = None,
     ignore_end: bool = False,
+    continues: bool = False,
     pace: Pace | None = None,
 ) -> Iterator[Step]:
     """Yield the steps of one answer to `prompt` (token ids); the last is an `End`.
 
     should_stop is asked before each block of the prompt and before each token. `defaults` is the
-    model's own generation config; `pace` is kept from answer to answer with one model. Raises
-    EmptyPrompt, PromptTooLong or BadSetting.
+    model's own generation config. continues: the prompt ends within the answer. `pace` is kept from
+    answer to answer with one model. Raises EmptyPrompt, PromptTooLong or BadSetting.
     """
     watch = Stopwatch()
     if not prompt:
         raise EmptyPrompt()
     if len(prompt) >= model.context_length:
         raise PromptTooLong(tokens=len(prompt), context=model.context_length)
-    answer = _Answer(model, tokenizer, settings, watch, ignore_end)
+    before = prompt if continues else ()
+    answer = _Answer(model, tokenizer, settings, watch, ignore_end, before)
     sampler = Sampler.settle(settings, defaults or {})
     cached = model.keep_prefix(prompt)
     watch.prefill_begins()
@@ -119,12 +121,13 @@ class _Answer:
         settings: SamplingSettings,
         watch: Stopwatch,
         ignore_end: bool,
+        before: Sequence[int],
     ) -> None:
         self.text = ""
         self.finish_reason: FinishReason = "stopped"
         self._model = model
         self._end_ids = frozenset() if ignore_end else tokenizer.end_ids
-        self._detokenizer = Detokenizer(tokenizer.decode)
+        self._detokenizer = Detokenizer(tokenizer.decode, before)
         self._stops = StopStrings(settings.stop)
         self._limit = settings.max_new_tokens
         self._watch = watch

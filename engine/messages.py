@@ -125,14 +125,17 @@ class Quantise(Command, frozen=True):
 class Generate(Command, frozen=True):
     """Answer `messages`, or continue `prompt` as it is where `messages` is empty.
 
-    ignore_end generates past the end-of-turn token; benchmarks use it for equal lengths. overflow:
-    what is done where the messages leave no room for an answer, see `engine.context`.
+    continues: the last of the messages is an answer's beginning, and only what follows it is
+    generated and reported. ignore_end generates past the end-of-turn token; benchmarks use it for
+    equal lengths. overflow: what is done where the messages leave no room for an answer, see
+    `engine.context`.
     """
 
     request_id: int
     messages: tuple[ChatMessage, ...] = ()
     prompt: str = ""
     sampling: SamplingSettings = SamplingSettings()
+    continues: bool = False
     ignore_end: bool = False
     overflow: Overflow = "stop"
 

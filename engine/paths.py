@@ -41,6 +41,11 @@ class Paths:
         return self.data / "models"
 
     @property
+    def chats(self) -> Path:
+        """The history of chats."""
+        return self.data / "chats.sqlite"
+
+    @property
     def engine_log(self) -> Path:
         """What the engine process wrote to stderr."""
         return self.logs / "engine.log"

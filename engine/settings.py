@@ -23,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `geometry` is x, y, width, height. `folders` are models used where they lie. `models` is the
     root of downloaded models, "" the standard Hugging Face cache. `sealed` allows no connection.
+    `chat` is the uid of the chat that was shown last, "" an empty one. `sidebar` is the width of
+    the list of chats in px, and `sidebar_shown` whether there is room for it in wide windows.
     """
 
     model: str = "demo"
@@ -33,6 +35,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     folders: tuple[str, ...] = ()
     models: str = ""
     sealed: bool = False
+    chat: str = ""
+    sidebar: int = 260
+    sidebar_shown: bool = True
 
 
 class SettingsFile:

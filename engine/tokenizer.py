@@ -11,6 +11,7 @@ from engine.model_config import read_json
 from engine.store.hub_cache import title_of
 from engine.tokenizer_files import TokenizerFiles, read_tokenizer
 
+_WINDOW = 8  # ids of the text before, of which a token's text may depend on the last
 _UNFINISHED = "\ufffd"  # what a decoder shows for bytes that are no whole character yet
 
 
@@ -34,14 +35,17 @@ class ChatTokenizer:
         ids: list[int] = self._backend.encode(text).ids
         return ids
 
-    def encode_chat(self, messages: Sequence[ChatMessage]) -> list[int]:
+    def encode_chat(self, messages: Sequence[ChatMessage], continues: bool = False) -> list[int]:
         """Return the ids of a conversation, up to where the assistant's answer begins.
 
-        Raises NoChatTemplate or BadChatTemplate.
+        continues: the last message is the beginning of that answer, and stands there open: it is
+        put behind the template's prompt as the model had written it, never through the template,
+        which may change and would close it. Raises NoChatTemplate or BadChatTemplate.
         """
         if not self._files.template:
             raise NoChatTemplate(model=self._name)
-        text = self._template.render(messages)
+        beginning = messages[-1].content if continues else ""
+        text = self._template.render(messages[:-1] if continues else messages) + beginning
         # The template itself has written the special tokens.
         ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
         return ids
@@ -60,14 +64,15 @@ class Detokenizer:
     """Text of a growing sequence of ids, never ending in half a character.
 
     Decodes only a short window: text before `_settled` is final, as a token's text can depend on
-    the one before it (a leading space) but not on earlier ones.
+    the one before it (a leading space) but not on earlier ones. before: the ids of a text that is
+    continued, whose end is all that is looked at.
     """
 
-    def __init__(self, decode: Callable[[Sequence[int]], str]) -> None:
+    def __init__(self, decode: Callable[[Sequence[int]], str], before: Sequence[int] = ()) -> None:
         self._decode = decode
-        self._ids: list[int] = []
+        self._ids = list(before[-_WINDOW:])
         self._settled = 0
-        self._shown = 0
+        self._shown = len(self._ids)
 
     def add(self, token: int) -> str:
         """Return the text that `token` completes, "" where it completes none."""

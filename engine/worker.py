@@ -242,6 +242,7 @@ class Worker:
             lambda: command.request_id in self._stopped,
             loaded.generation_defaults,
             command.ignore_end,
+            command.continues,
             self._pace,
         ):
             stream.report(step)
@@ -253,7 +254,7 @@ class Worker:
             return Fitted(loaded.tokenizer.encode(command.prompt))
         return fit(
             command.messages,
-            loaded.tokenizer.encode_chat,
+            functools.partial(loaded.tokenizer.encode_chat, continues=command.continues),
             loaded.model.context_length,
             command.overflow,
             command.sampling.max_new_tokens,

@@ -102,5 +102,18 @@ def shown(made: Desktop) -> list[str]:
     return [view.body.toPlainText() for view in made.window.chat.transcript.views]
 
 
+def said(made: Desktop) -> str:
+    """The last message as it is on the screen, "" where there is none."""
+    return "".join(shown(made)[-1:])
+
+
+def wait_for_answer(qtbot: QtBot, made: Desktop, length: int = 20) -> None:
+    """Wait until an answer has grown to some length."""
+    qtbot.waitUntil(
+        lambda: len(shown(made)) > 1 and len(shown(made)) % 2 == 0 and len(said(made)) > length,
+        timeout=10_000,
+    )
+
+
 def choose_precision(qtbot: QtBot, made: Desktop, precision: Precision) -> None:
     click(qtbot, made.window.chat.header.precisions.buttons[precision])

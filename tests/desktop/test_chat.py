@@ -10,7 +10,17 @@ from pytestqt.qtbot import QtBot
 from desktop.app import Desktop
 from desktop.state import State
 from engine.messages import Precision
-from tests.desktop.conftest import OpenWindow, ask, choose_precision, click, shown, wait_for, write
+from tests.desktop.conftest import (
+    OpenWindow,
+    ask,
+    choose_precision,
+    click,
+    said,
+    shown,
+    wait_for,
+    wait_for_answer,
+    write,
+)
 
 
 def test_an_answer_streams_in_and_ends_with_its_figures(ready: Desktop, qtbot: QtBot) -> None:
@@ -45,7 +55,7 @@ def test_escape_stops_and_typing_goes_on_meanwhile(ready: Desktop, qtbot: QtBot)
     edit = ready.window.chat.composer.edit
     write(qtbot, ready, "write a long text")
     qtbot.keyClicks(edit, "next")
-    qtbot.waitUntil(lambda: len(shown(ready)[1]) > 20)
+    wait_for_answer(qtbot, ready)
     assert ready.window.chat.composer.button.text() == "Stop"
     qtbot.keyClick(edit, Qt.Key.Key_Escape)
     wait_for(qtbot, ready, State.READY)
@@ -78,7 +88,7 @@ def test_switching_precision_in_mid_answer_keeps_what_was_said(
     ready: Desktop, qtbot: QtBot
 ) -> None:
     write(qtbot, ready, "write a long text")
-    qtbot.waitUntil(lambda: len(shown(ready)[1]) > 20)
+    wait_for_answer(qtbot, ready)
     choose_precision(qtbot, ready, Precision.INT8)
     qtbot.waitUntil(lambda: ready.window.chat.strip.kernel.value.text().startswith("int8"))
     wait_for(qtbot, ready, State.READY)
@@ -104,33 +114,14 @@ def test_an_example_is_asked_by_a_click(ready: Desktop, qtbot: QtBot) -> None:
     assert not example.isVisible()
 
 
-def test_a_new_chat_asks_before_the_conversation_is_dropped(ready: Desktop, qtbot: QtBot) -> None:
-    def answer(button: str) -> None:
-        click(qtbot, ready.window.chat.header.new_chat)
-        box = ready.window.findChildren(QMessageBox)[-1]
-        click(qtbot, next(b for b in box.buttons() if b.text() == button))
-
+def test_a_new_chat_is_empty_and_sends_nothing_of_the_last(ready: Desktop, qtbot: QtBot) -> None:
     ask(qtbot, ready, "hello")
-    answer("Keep this one")
-    assert len(shown(ready)) == 2
-    answer("Start a new chat")
+    click(qtbot, ready.window.chat.header.new_chat)
     assert shown(ready) == []
     assert ready.window.chat.welcome.isVisible()
+    assert not ready.window.findChildren(QMessageBox), "nothing is lost, so nothing is asked"
     ask(qtbot, ready, "show the history")
     assert json.loads(shown(ready)[1]) == [["user", "show the history"]]
-
-
-def test_a_new_chat_asks_nothing_where_there_is_nothing(ready: Desktop, qtbot: QtBot) -> None:
-    qtbot.keyClick(ready.window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
-    assert not ready.window.findChildren(QMessageBox)
-
-
-def test_a_new_chat_in_mid_answer_forgets_the_answer(ready: Desktop, qtbot: QtBot) -> None:
-    write(qtbot, ready, "write a long text")
-    qtbot.waitUntil(lambda: len(shown(ready)[1]) > 20)
-    ready.controller.new_chat()
-    ask(qtbot, ready, "hello")
-    assert shown(ready) == ["hello", "You said: hello."]
 
 
 def test_a_question_asked_while_loading_is_sent_when_loaded(
@@ -157,7 +148,7 @@ def test_a_queued_question_can_be_taken_back(open_window: OpenWindow, qtbot: QtB
 def test_the_window_answers_while_tokens_stream(ready: Desktop, qtbot: QtBot) -> None:
     beats: list[int] = []
     timer = QTimer(interval=10)
-    timer.timeout.connect(lambda: beats.append(len(shown(ready)[1])))
+    timer.timeout.connect(lambda: beats.append(len(said(ready))))
     write(qtbot, ready, "write a long text")
     timer.start()
     qtbot.waitUntil(lambda: len(beats) > 50)

@@ -278,7 +278,9 @@ def test_folded_thinking_says_how_long_it_took(transcript: Transcript, qtbot: Qt
 
 def test_a_code_blocks_button_copies_it_exactly(transcript: Transcript, qtbot: QtBot) -> None:
     code = "\n".join(f"if x == {i}:\n\tprint('a  b')\n" for i in range(1000))
-    view = show(qtbot, transcript, answer(f"Text\n\n```python\n{code}\n```\n\nMore\n\n```\nlast\n```"))
+    view = show(
+        qtbot, transcript, answer(f"Text\n\n```python\n{code}\n```\n\nMore\n\n```\nlast\n```")
+    )
     buttons = [b for p in view.body.panes for b in p.findChildren(QPushButton)]
     assert len(buttons) == 2 and len(view.body.panes) > 1
     click(qtbot, buttons[0])
@@ -368,7 +370,9 @@ def test_the_keyboard_reaches_every_message_and_its_tools(
     names = []
     for _ in range(40):
         QTest.keyClick(
-            QApplication.focusWidget() or transcript, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier
+            QApplication.focusWidget() or transcript,
+            Qt.Key.Key_Up,
+            Qt.KeyboardModifier.ControlModifier,
         )
         focus = QApplication.focusWidget()
         assert isinstance(focus, MessageView)

@@ -41,6 +41,7 @@ def run(
     prompt: Sequence[int],
     should_stop: Callable[[], bool] = lambda: False,
     ignore_end: bool = True,
+    continues: bool = False,
     **asked: Any,
 ) -> list[Step]:
     settings = SamplingSettings(**({"temperature": 0, "max_new_tokens": 8} | asked))
@@ -53,6 +54,7 @@ def run(
             should_stop,
             loaded.generation_defaults,
             ignore_end,
+            continues,
         )
     )
 
@@ -271,6 +273,17 @@ def test_a_conversations_next_turn_finds_all_of_the_last_prompt(chat: LoadedMode
     assert prefill_of(steps).cached >= len(first)
     fresh = load_folder(demo_model().folder)
     assert end_of(steps).text == end_of(run(fresh, second, ignore_end=False)).text
+
+
+def test_a_continued_answer_is_the_one_that_was_cut(chat: LoadedModel) -> None:
+    question = ChatMessage("user", "Tell me a story about a fox.")
+    prompt = chat.tokenizer.encode_chat([question])
+    whole = end_of(run(chat, prompt, ignore_end=False, max_new_tokens=40)).text
+    cut = end_of(run(chat, prompt, ignore_end=False, max_new_tokens=15)).text
+    opened = chat.tokenizer.encode_chat([question, ChatMessage("assistant", cut)], continues=True)
+    steps = run(chat, opened, ignore_end=False, continues=True, max_new_tokens=25)
+    assert cut + end_of(steps).text == whole
+    assert prefill_of(steps).cached >= len(prompt)
 
 
 def test_logits_over_a_kept_prefix_are_those_of_a_whole_reading(random_folder: Path) -> None:

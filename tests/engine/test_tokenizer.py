@@ -192,6 +192,25 @@ def test_a_conversation_ends_where_the_assistant_begins() -> None:
     assert answered[len(ids) :][: len(TOKENIZER.encode("Hi"))] == TOKENIZER.encode("Hi")
 
 
+@relaxed
+@given(texts)
+def test_an_answer_that_is_continued_stays_open(beginning: str) -> None:
+    question = ChatMessage("user", "Hello")
+    open_ids = TOKENIZER.encode_chat([question, ChatMessage("assistant", beginning)], True)
+    asked = TOKENIZER.encode_chat([question])
+    assert open_ids == [*asked, *TOKENIZER.encode(beginning)]
+
+
+def test_a_word_that_continues_a_text_keeps_its_space() -> None:
+    """Some tokenizers take the space from whatever stands first."""
+
+    def decode(ids: Sequence[int]) -> str:
+        return "".join(f" word{i}" for i in ids).lstrip()
+
+    assert Detokenizer(decode).add(7) == "word7"
+    assert Detokenizer(decode, range(100)).add(7) == " word7"
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the demo model's small files, to be changed."""
