@@ -13,6 +13,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from desktop import dialogs
+from desktop.attachment_reader import AttachmentReader
 from desktop.chats.desk import Desk
 from desktop.chats.shelf import Shelf
 from desktop.chats.store import Store
@@ -25,9 +26,12 @@ from desktop.menus import Menus
 from desktop.models_page.finding import Finding
 from desktop.models_page.page import Tab
 from desktop.navigation import Page
+from desktop.personas import PersonaFile
 from desktop.state import Notice, Selection, State
 from desktop.theme import Theme
+from desktop.wiring.chat_settings import connect_panel, connect_personas
 from desktop.wiring.chats import connect_desk, connect_messages, open_history
+from desktop.wiring.drafting import connect_attachments, connect_context
 from desktop.wiring.models import connect_downloads, connect_find, connect_library, suggest
 from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
 from engine.client import EngineClient
@@ -49,6 +53,8 @@ class Desktop:
     desk: Desk
     shelf: Shelf
     theme: Theme
+    personas: PersonaFile
+    reader: AttachmentReader
     settings: SettingsFile
     paths: Paths
     last_chat: str
@@ -94,6 +100,8 @@ def build(
         desk=desk,
         shelf=Shelf(store),
         theme=theme,
+        personas=PersonaFile(paths.config / "personas.toml"),
+        reader=AttachmentReader(window),
         settings=settings,
         paths=paths,
         last_chat="" if model or precision else remembered.chat,
@@ -140,7 +148,7 @@ def _connect_acts(desktop: Desktop) -> None:
     chat = window.chat
 
     def ask(text: str) -> None:
-        if controller.ask(text):
+        if controller.ask(text, chat.composer.files.attachments):
             chat.composer.clear_sent()
 
     def ask_example(text: str) -> None:
@@ -196,7 +204,8 @@ def _connect_events(desktop: Desktop) -> None:
     controller.question_queued.connect(chat.composer.show_queued)
     controller.question_returned.connect(chat.composer.give_back)
     controller.noticed.connect(chat.notice.show_notice)
-    desktop.theme.changed.connect(chat.transcript.recolour)
+    for view in (chat.transcript, chat.composer, chat.header):
+        desktop.theme.changed.connect(view.recolour)
 
 
 def _connect_chats(desktop: Desktop) -> None:
@@ -216,6 +225,10 @@ def _connect_chats(desktop: Desktop) -> None:
 
     connect_messages(window, desk, controller)
     connect_desk(window, desk, desktop.settings)
+    connect_panel(window, desk, controller, desktop.personas)
+    connect_personas(window, desk, desktop.personas)
+    connect_attachments(window, desktop.reader)
+    connect_context(window, desk, controller)
     window.chat.header.new_chat_wanted.connect(new_chat)
     desktop.menus.new_chat_wanted.connect(new_chat)
 

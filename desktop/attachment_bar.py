@@ -38,6 +38,11 @@ class AttachmentBar(QWidget):
         return tuple(chip.attachment for chip in self.chips)
 
     @property
+    def count(self) -> int:
+        """How many files there are, those being read included."""
+        return len(self.chips) + len(self._reading)
+
+    @property
     def is_reading(self) -> bool:
         """Whether a file is still being read."""
         return bool(self._reading)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.composer import Composer
+from desktop.drawer import WithDrawer
 from desktop.panels import (
     DemoBanner,
     LoadingPanel,
@@ -16,6 +17,7 @@ from desktop.panels import (
     Welcome,
 )
 from desktop.pickers import Header
+from desktop.settings_panel.panel import SettingsPanel
 from desktop.telemetry_strip import TelemetryStrip
 from desktop.theme import Palette
 from desktop.transcript import COLUMN, Transcript
@@ -27,6 +29,7 @@ class ChatPage(QWidget):
     def __init__(self, icon: QIcon, palette: Palette) -> None:
         super().__init__()
         self.header = Header()
+        self.header.recolour(palette)
         self.loading = LoadingPanel()
         self.demo = DemoBanner()
         self.temporary = TemporaryBanner()
@@ -35,6 +38,8 @@ class ChatPage(QWidget):
         self.unsaved = UnsavedBanner()
         self.notice = NoticePanel()
         self.composer = Composer()
+        self.composer.recolour(palette)
+        self.settings = SettingsPanel()
         self.strip = TelemetryStrip()
         self._centre = QStackedWidget()
         self._lay_out()
@@ -56,7 +61,8 @@ class ChatPage(QWidget):
         middle.addStretch(1)
         middle.addWidget(centre, 100)
         middle.addStretch(1)
-        column = QVBoxLayout(self)
+        body = QWidget()
+        column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
@@ -66,10 +72,15 @@ class ChatPage(QWidget):
         column.addWidget(self._centre, 1)
         column.addLayout(middle)
         column.addWidget(self.strip)
+        self.drawer = WithDrawer(body, self.settings)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self.drawer)
 
     def _order_focus(self) -> None:
-        order: list[QWidget] = [self.composer.edit, self.composer.button, self.header.models]
-        order += [*self.header.precisions.buttons.values(), self.header.new_chat]
+        composer, header = self.composer, self.header
+        order: list[QWidget] = [composer.edit, composer.button, composer.attach, header.models]
+        order += [*header.precisions.buttons.values(), header.new_chat, header.settings]
         for first, second in pairwise(order):
             QWidget.setTabOrder(first, second)
         self.setFocusProxy(self.composer.edit)

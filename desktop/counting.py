@@ -39,6 +39,11 @@ class TokenCounter(QObject):
         self._text, self._files = text, tuple(files)
         self._pause.start()
 
+    def cancel(self) -> None:
+        """Count nothing until something else is wanted: an exact figure has come."""
+        self._pause.stop()
+        self._is_stale = False
+
     def forget(self) -> None:
         """Another model counts otherwise; what was asked before is of no use."""
         self._known.clear()

@@ -125,9 +125,7 @@ class PersonaFile:
                 return persona
             return msgspec.structs.replace(persona, name=new_name)
 
-        self._change(
-            lambda all_: map(renamed, all_), new_name, new_name if is_default else None
-        )
+        self._change(lambda all_: map(renamed, all_), new_name, new_name if is_default else None)
 
     def duplicate(self, name: str) -> Persona:
         """Add a copy under a name of its own, and return it."""

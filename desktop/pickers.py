@@ -6,7 +6,7 @@ The model list is filled from outside; choosing emits a signal and changes nothi
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFileDialog,
@@ -15,11 +15,14 @@ from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
     QSizePolicy,
+    QToolButton,
     QWidget,
 )
 
 from desktop import wording
+from desktop.icons import icon
 from desktop.state import Selection
+from desktop.theme import Palette
 from desktop.widgets import button, styled
 from engine.messages import Loaded, Precision
 from engine.models import LocalModel
@@ -157,6 +160,12 @@ class Header(QWidget):
         self.precisions = PrecisionPicker()
         self.new_chat = button("New chat", "outlined", "Start a new conversation (Ctrl+N)")
         self.new_chat.clicked.connect(self.new_chat_wanted)
+        self.settings = styled(QToolButton(), "tool")
+        self.settings.setCheckable(True)
+        self.settings.setToolTip("Settings of this chat (Ctrl+.)")
+        self.settings.setAccessibleName("Settings of this chat")
+        self.settings.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.settings.setShortcut(QKeySequence("Ctrl+."))
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 10, 16, 10)
         row.setSpacing(10)
@@ -164,6 +173,13 @@ class Header(QWidget):
         row.addWidget(self.precisions)
         row.addStretch()
         row.addWidget(self.new_chat)
+        row.addWidget(self.settings)
+
+    @Slot(object)
+    def recolour(self, palette: Palette) -> None:
+        """Draw the icon in the text's colour."""
+        self.settings.setIcon(icon("panel", palette.text))
+        self.settings.setIconSize(QSize(20, 20))
 
     @Slot(object)
     def show_selection(self, selection: Selection) -> None:

@@ -2,12 +2,10 @@
 
 from typing import get_args
 
-import msgspec
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop import wording
-from desktop.history import ChatSettings
 from desktop.settings_panel import terms
 from desktop.settings_panel.fields import ChoiceField, NumberField
 from desktop.state import Selection
@@ -19,9 +17,9 @@ _PENDING = "Not in force yet: the model has to be loaded again."
 
 
 class EngineSection(QWidget):
-    """The four fields, and the button that loads with them."""
+    """The four fields, and the button that loads with them. Shows what is in force until then."""
 
-    applied = Signal()
+    applied = Signal(object)  # Selection
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,19 +40,8 @@ class EngineSection(QWidget):
             field.changed.connect(self._show_pending)
         column.addWidget(self._hint)
         column.addWidget(self.apply)
-        self.apply.clicked.connect(self.applied)
+        self.apply.clicked.connect(lambda: self.applied.emit(self._chosen()))
         self._show_pending()
-
-    def into(self, settings: ChatSettings) -> ChatSettings:
-        """Return `settings` with what is chosen here."""
-        chosen = self._chosen()
-        return msgspec.structs.replace(
-            settings,
-            precision=chosen.precision,
-            kernel=chosen.kernel,
-            context_length=chosen.context_length,
-            threads=chosen.threads,
-        )
 
     def show_selection(self, selection: Selection) -> None:
         """Show what is in force."""

@@ -229,8 +229,8 @@ class TextField(Field):
         return self.box.toPlainText()
 
     def show_value(self, text: str) -> None:
-        """Show `text`; the cursor stays where it is the same."""
-        if text != self.value:
+        """Show `text`, unless the person is typing another one."""
+        if text != self.value and not self._pause.isActive():
             with QSignalBlocker(self.box):
                 self.box.setPlainText(text)
 

@@ -25,8 +25,8 @@ _OVERFLOWS: dict[Overflow, str] = {
 class SettingsPanel(QFrame):
     """Persona, sampling, length and engine, under each other.
 
-    `changed` carries the whole new settings. What loading depends on is in them only once the
-    person has pressed the engine's button.
+    `changed` carries the whole new settings, but for what loading depends on: that is `engine`'s
+    to tell, and becomes part of them with the next answer.
     """
 
     changed = Signal(object)  # ChatSettings
@@ -49,7 +49,6 @@ class SettingsPanel(QFrame):
         self._lay_out()
         for field in (self.prompt, self.stops, self.overflow, *self.numbers.values()):
             field.changed.connect(self._on_changed)
-        self.engine.applied.connect(self._on_applied)
         self.close_button.clicked.connect(self.close_wanted)
         self.show_settings(self._settings)
 
@@ -129,9 +128,6 @@ class SettingsPanel(QFrame):
                 sampling=sampling,
             )
         )
-
-    def _on_applied(self) -> None:
-        self._take(self.engine.into(self._settings))
 
     def _take(self, settings: ChatSettings) -> None:
         if settings != self._settings:
