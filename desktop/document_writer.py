@@ -355,7 +355,9 @@ class DocumentWriter:
 
     def _formula(self, token: Token, display: bool) -> None:
         """Write a formula: its picture, or its source while there is none."""
-        drawn = self._typesetter.formula(token.content, self.look.formula_size, display)
+        drawn = self._typesetter.formula(
+            token.content, self.look.formula_size, display
+        )
         if drawn is None:
             self.awaits = True
         if not drawn:

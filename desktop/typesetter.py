@@ -87,3 +87,4 @@ class Typesetter(QObject):
 
         self._worker.submit(make).add_done_callback(keep)
         return self._results[key]  # there already, if the worker was that quick
+

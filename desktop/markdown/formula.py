@@ -74,11 +74,7 @@ def _within(limit: float, work: Callable[[], _Result]) -> _Result:
 
     def watch(frame: FrameType, event: str, _argument: object) -> None:
         # What is raised into a generator that is being thrown away is lost.
-        if (
-            event == "call"
-            and not frame.f_code.co_flags & CO_GENERATOR
-            and thread_time() > deadline
-        ):
+        if event == "call" and not frame.f_code.co_flags & CO_GENERATOR and thread_time() > deadline:
             raise _TooLong
 
     sys.setprofile(watch)
