@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.attachment_chip import AttachmentChip
@@ -98,6 +99,14 @@ class AttachmentBar(QWidget):
         self.chips, self.troubles = [], []
         self._show()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the chips as many rows as they need."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self._row.setFixedHeight(self._flow.heightForWidth(max(1, self.width())))
+
     def _remove(self, chip: AttachmentChip) -> None:
         """Take a file off; the keys go to the next one."""
         place = self.chips.index(chip)
@@ -124,5 +133,5 @@ class AttachmentBar(QWidget):
         self._row.setVisible(bool(self.chips))
         self.setVisible(bool(self.chips or self.troubles or self._reading))
         self._flow.invalidate()
-        self.updateGeometry()
+        self._fit()
         self.changed.emit()

@@ -4,11 +4,10 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from desktop.attachments import read_attachment
 from desktop.background import Background
-from desktop.state import Notice
 
 MOST_FILES = 20  # of one message
 
@@ -49,14 +48,13 @@ class AttachmentReader(QObject):
         self._is_busy = True
         path = self._waiting.popleft()
 
-        def end(signal: Signal, value: object) -> None:
+        def end(signal: SignalInstance, value: object) -> None:
             self._is_busy = False
-            signal.emit(value, path.name)  # type: ignore[attr-defined]
+            signal.emit(value, path.name)
             self._go_on()
 
-        def refuse(notice: Notice) -> None:
-            end(self.refused, f"{notice.sentence} {notice.way_out}")
-
         self._background.run(
-            lambda _task: read_attachment(path), lambda read: end(self.read, read), refuse
+            lambda _task: read_attachment(path),
+            lambda read: end(self.read, read),
+            lambda notice: end(self.refused, f"{notice.sentence} {notice.way_out}"),
         )

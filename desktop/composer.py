@@ -107,12 +107,12 @@ class Composer(QWidget):
         super().__init__()
         self._state = State.STARTING
         self._queued = ""
+        self.files = AttachmentBar()
         self.edit = MessageEdit()
         self.edit.submitted.connect(self._submit)
         self.edit.textChanged.connect(self._on_draft)
         self.edit.files_given.connect(self.files_given)
         self.edit.picture_given.connect(lambda: self.files.tell(_NO_PICTURES))
-        self.files = AttachmentBar()
         self.files.changed.connect(self._on_draft)
         self.context = ContextBar()
         self.attach = styled(QToolButton(), "attach")

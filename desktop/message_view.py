@@ -12,6 +12,7 @@ from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QEnterEvent, QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QWidget
 
+from desktop.attached_files import AttachedFiles
 from desktop.look import Look
 from desktop.markdown.thinking import split
 from desktop.message_body import MessageBody, estimated_height
@@ -78,6 +79,10 @@ class MessageView(QFrame):
         self.body.link_opened.connect(_open)
         self.caption = label("", "caption")
         self.caption.setParent(self)
+        self.mark = label("", "mark", wraps=True)
+        self.mark.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.mark.setParent(self)
+        self.files: AttachedFiles | None = None
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.show_message(message)
 
@@ -115,7 +120,7 @@ class MessageView(QFrame):
 
     def focus_chain(self) -> list[QWidget]:
         """Return what Tab reaches, in order."""
-        chain: list[QWidget] = [self]
+        chain: list[QWidget] = [self, *(self.files.focus_chain() if self.files else [])]
         if self._thinking:
             chain += [self._thinking.head, *self._thinking.body.focus_chain()]
         chain += self.body.focus_chain()
@@ -144,6 +149,9 @@ class MessageView(QFrame):
                 self._think(parts.thinking, parts.is_open and growing)
         self.body.set_text(text, growing)
         self.caption.setText(message.caption)
+        self.mark.setText(message.mark)
+        if message.attachments and not self.files:  # which never change in a message
+            self.files = AttachedFiles(message.attachments, self)
         speaker = "Your message" if self._is_question else "Answer"
         self.setAccessibleName(f"{speaker}: {' '.join(text[:100].split())}")
         self.setAccessibleDescription(message.caption)
@@ -200,10 +208,12 @@ class MessageView(QFrame):
         if not self._width:
             return
         before = self.height()
-        top = _TOP
+        top = self._arrange_mark(_TOP)
         if self._thinking:
+            self._thinking.move(SIDE, top)
             top += self._thinking.stack(self._width)
-            self._thinking.move(SIDE, _TOP)
+        if self.files:
+            top = self.files.place(SIDE, top, self._width)
         if self._editor:
             top = self._arrange_editor(self._editor, top)
         elif self._bubble:
@@ -217,12 +227,22 @@ class MessageView(QFrame):
         if top != before:
             self.resized.emit()
 
+    def _arrange_mark(self, top: int) -> int:
+        self.mark.setVisible(bool(self.mark.text()))
+        if not self.mark.text():
+            return top
+        height = self.mark.heightForWidth(self._width) + 16
+        self.mark.setGeometry(SIDE, top, self._width, height)
+        return top + height
+
     def _arrange_bubble(self, bubble: QFrame, top: int) -> int:
         width = self.body.width() + 2 * _BUBBLE
         height = self.body.height() + _BUBBLE_TOP + _BUBBLE_BOTTOM
         left = SIDE + self._width - width
         bubble.setGeometry(left, top, width, height)
-        bubble.setVisible(self._editor is None)
+        bubble.setVisible(self._editor is None and bool(self.message.content))
+        if not self.message.content:  # files alone
+            return top
         self.body.move(left + _BUBBLE, top + _BUBBLE_TOP)
         return top + height
 

@@ -27,6 +27,7 @@ from desktop.widgets import button, styled
 from engine.messages import Loaded, Precision
 from engine.models import LocalModel
 
+_NARROW = 480  # px of the header
 _ARROW = "  ▾"
 _PADDING = 18  # px at both sides of the name, with the border
 
@@ -166,7 +167,7 @@ class Header(QWidget):
         self.settings.setAccessibleName("Settings of this chat")
         self.settings.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.settings.setShortcut(QKeySequence("Ctrl+."))
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(16, 10, 16, 10)
         row.setSpacing(10)
         row.addWidget(self.models)
@@ -174,6 +175,15 @@ class Header(QWidget):
         row.addStretch()
         row.addWidget(self.new_chat)
         row.addWidget(self.settings)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave a narrow window's width to the names."""
+        super().resizeEvent(event)
+        is_narrow = event.size().width() < _NARROW
+        self.new_chat.setText("New" if is_narrow else "New chat")
+        side = 10 if is_narrow else 16
+        self._row.setContentsMargins(side, 10, side, 10)
+        self._row.setSpacing(6 if is_narrow else 10)
 
     @Slot(object)
     def recolour(self, palette: Palette) -> None:

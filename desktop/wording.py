@@ -6,6 +6,8 @@ from engine.settings import ThemeChoice
 
 UNKNOWN = "–"
 
+FIRST_READ = "The context is full: the last answer was written without what stands above."
+
 PRECISION_HELP: dict[Precision, str] = {
     Precision.BF16: "16-bit weights: the reference quality, the most memory.",
     Precision.INT8: "8-bit weights and activations (SmoothQuant): about half the memory of bf16, "

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from desktop.settings_panel.terms import Term
 from desktop.widgets import button, label, styled
 
-_EDITOR = 112  # px
+_EDITOR = 96  # px
 _TYPING = 500  # ms without a key after which a text is taken
 
 
@@ -63,6 +63,8 @@ class NumberBox(QDoubleSpinBox):
         super().__init__()
         self.setKeyboardTracking(False)  # a number is taken once it is typed
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # arrow keys count
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFixedWidth(_EDITOR)
 
     def textFromValue(self, value: float) -> str:

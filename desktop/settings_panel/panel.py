@@ -62,7 +62,8 @@ class SettingsPanel(QFrame):
         inside.setContentsMargins(20, 0, 20, 20)
         inside.setSpacing(16)
         numbers = self.numbers
-        inside.addWidget(label("What you change applies from the next message.", "settingHelp"))
+        promise = "What you change applies from the next message."
+        inside.addWidget(label(promise, "settingHelp", wraps=True))
         self._add(inside, "Persona", self.personas, self.prompt)
         self._add(inside, "Choice of words", *(numbers[term.name] for term in terms.SAMPLING))
         length = numbers[terms.LENGTH.name]
@@ -70,7 +71,7 @@ class SettingsPanel(QFrame):
         self._add(inside, "Engine", self.engine)
         inside.addStretch()
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(1, 0, 0, 0)  # for the border
         column.setSpacing(0)
         column.addLayout(head)
         column.addWidget(scroller, 1)

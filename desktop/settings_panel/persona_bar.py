@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
@@ -95,8 +95,8 @@ class PersonaBar(QWidget):
         self._add("Duplicate", self.duplicate_wanted)
         self._add("Delete…", self.delete_wanted)
 
-    def _add(self, text: str, signal: Signal) -> QAction:
+    def _add(self, text: str, signal: SignalInstance) -> QAction:
         name = self._name
         action = self.menu.addAction(text)
-        action.triggered.connect(lambda: signal.emit(name))  # type: ignore[attr-defined]
+        action.triggered.connect(lambda: signal.emit(name))
         return action

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict
 
+import msgspec
 from PySide6.QtWidgets import QInputDialog, QMessageBox
 
 from desktop.chats.desk import Desk, Talk
@@ -51,57 +52,76 @@ def connect_panel(
 
 def connect_personas(window: MainWindow, desk: Desk, personas: PersonaFile) -> None:
     """Choose, create, change and delete personas."""
-    panel = window.chat.settings
-    bar = panel.personas
+    acts = _PersonaActs(window, desk, personas)
+    bar = window.chat.settings.personas
+    bar.chosen.connect(acts.put_on)
+    bar.create_wanted.connect(lambda: _ask_name(window, "New persona", "", acts.create))
+    bar.update_wanted.connect(acts.update)
+    bar.rename_wanted.connect(
+        lambda name: _ask_name(
+            window, "Rename the persona", name, lambda new: acts.rename(name, new)
+        )
+    )
+    bar.duplicate_wanted.connect(acts.duplicate)
+    bar.delete_wanted.connect(lambda name: _confirm_delete(window, name, lambda: acts.delete(name)))
+    bar.default_wanted.connect(acts.choose_default)
+    acts.show()
+    if personas.trouble:
+        window.chat.notice.show_notice(Notice(personas.trouble))
 
-    def show() -> None:
-        bar.show_personas(personas.all, personas.default.name)
-        settings = desk.talk.settings
-        panel.show_settings(settings, personas.find(settings.persona))
 
-    def put_on(persona: Persona | None) -> None:
+class _PersonaActs:
+    """What is done with personas; where the file cannot be changed, the window says why."""
+
+    def __init__(self, window: MainWindow, desk: Desk, personas: PersonaFile) -> None:
+        self._window = window
+        self._desk = desk
+        self._file = personas
+
+    def show(self) -> None:
+        panel, settings = self._window.chat.settings, self._desk.talk.settings
+        panel.personas.show_personas(self._file.all, self._file.default.name)
+        panel.show_settings(settings, self._file.find(settings.persona))
+
+    def put_on(self, name: str) -> None:
+        persona = self._file.find(name)
         if persona:
-            desk.configure(persona.put_on(desk.talk.settings))
-        show()
+            self._desk.configure(persona.put_on(self._desk.talk.settings))
+        self.show()
 
-    def attempt(change: Callable[[], object]) -> bool:
-        """Change the file; where that fails, say why."""
+    def create(self, name: str) -> None:
+        persona = Persona.of(name, self._desk.talk.settings)
+        if self._attempt(lambda: self._file.add(persona)):
+            self.put_on(name)
+
+    def update(self, name: str) -> None:
+        persona = Persona.of(name, self._desk.talk.settings)
+        self._attempt(lambda: self._file.update(persona))
+
+    def rename(self, name: str, new_name: str) -> None:
+        settings = self._desk.talk.settings
+        if self._attempt(lambda: self._file.rename(name, new_name)):
+            self._desk.configure(msgspec.structs.replace(settings, persona=new_name))
+            self.show()
+
+    def duplicate(self, name: str) -> None:
+        self._attempt(lambda: self._file.duplicate(name))
+
+    def delete(self, name: str) -> None:
+        self._attempt(lambda: self._file.delete(name))
+
+    def choose_default(self, name: str) -> None:
+        self._attempt(lambda: self._file.choose_default(name))
+
+    def _attempt(self, change: Callable[[], object]) -> bool:
         try:
             change()
         except TernError as error:
-            window.chat.notice.show_notice(Notice(error.said, error.advice))
+            self._window.chat.notice.show_notice(Notice(error.said, error.advice))
             return False
         finally:
-            show()
+            self.show()
         return True
-
-    def create(name: str) -> None:
-        persona = Persona.of(name, desk.talk.settings)
-        if attempt(lambda: personas.add(persona)):
-            put_on(persona)
-
-    def update(name: str) -> None:
-        attempt(lambda: personas.update(Persona.of(name, desk.talk.settings)))
-
-    def rename(name: str, new_name: str) -> None:
-        if attempt(lambda: personas.rename(name, new_name)):
-            put_on(personas.find(new_name))
-
-    def delete(name: str) -> None:
-        _confirm_delete(window, name, lambda: attempt(lambda: personas.delete(name)))
-
-    bar.chosen.connect(lambda name: put_on(personas.find(name)))
-    bar.create_wanted.connect(lambda: _ask_name(window, "New persona", "", create))
-    bar.update_wanted.connect(update)
-    bar.rename_wanted.connect(
-        lambda name: _ask_name(window, "Rename the persona", name, lambda new: rename(name, new))
-    )
-    bar.duplicate_wanted.connect(lambda name: attempt(lambda: personas.duplicate(name)))
-    bar.delete_wanted.connect(delete)
-    bar.default_wanted.connect(lambda name: attempt(lambda: personas.choose_default(name)))
-    show()
-    if personas.trouble:
-        window.chat.notice.show_notice(Notice(personas.trouble))
 
 
 def _ask_name(

@@ -2,6 +2,7 @@
 
 from desktop import dialogs, wording
 from desktop.chats.desk import Desk, Talk
+from desktop.chats.reach import first_read
 from desktop.chats.shelf import Shelf
 from desktop.chats.store import Store
 from desktop.controller import Controller
@@ -80,12 +81,20 @@ def connect_desk(window: MainWindow, desk: Desk, settings: SettingsFile) -> None
 
     def show_path(path: tuple[Message, ...]) -> None:
         last = path[-1].id if path else None
-        chat.transcript.show_messages([shown(message, message.id == last) for message in path])
+        first = first_read(path)
+        chat.transcript.show_messages(
+            [shown(message, message.id == last, message.id == first) for message in path]
+        )
         chat.show_conversation(is_empty=not path)
         remember()
 
     def show_message(message: Message) -> None:
-        chat.transcript.update_message(shown(message, message.id == desk.talk.path[-1].id))
+        path = desk.talk.path
+        first = first_read(path) if message.metrics else None
+        if first is not None:
+            show_path(path)
+        else:
+            chat.transcript.update_message(shown(message, message.id == path[-1].id))
 
     def remember() -> None:
         talk = desk.talk
@@ -101,7 +110,7 @@ def connect_desk(window: MainWindow, desk: Desk, settings: SettingsFile) -> None
     )
 
 
-def shown(message: Message, is_last: bool) -> ShownMessage:
+def shown(message: Message, is_last: bool, is_first_read: bool = False) -> ShownMessage:
     """Return a message as the transcript shows it. Only the last answer can be gone on with."""
     is_growing = message.state == "growing"
     waits = is_growing and not message.content
@@ -115,4 +124,6 @@ def shown(message: Message, is_last: bool) -> ShownMessage:
         state=state,
         siblings=message.siblings,
         caption="Reading the prompt…" if waits else said,
+        attachments=message.attachments,
+        mark=wording.FIRST_READ if is_first_read else "",
     )

@@ -1,4 +1,4 @@
-"""What is being written: files -> the reader -> the composer; the draft -> the count of its tokens."""
+"""What is being written: files -> the reader -> the composer; the draft -> its count of tokens."""
 
 from collections.abc import Sequence
 from pathlib import Path
