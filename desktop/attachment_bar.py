@@ -105,7 +105,11 @@ class AttachmentBar(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        self._row.setFixedHeight(self._flow.heightForWidth(max(1, self.width())))
+        """Fix the height for this width: the layouts around it would divide it otherwise."""
+        width = max(1, self.width())
+        self._row.setFixedHeight(self._flow.heightForWidth(width))
+        self._column.activate()
+        self.setFixedHeight(self._column.heightForWidth(width))
 
     def _remove(self, chip: AttachmentChip) -> None:
         """Take a file off; the keys go to the next one."""
