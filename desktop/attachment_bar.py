@@ -109,7 +109,7 @@ class AttachmentBar(QWidget):
         width = max(1, self.width())
         self._row.setFixedHeight(self._flow.heightForWidth(width))
         self._column.activate()
-        self.setFixedHeight(self._column.heightForWidth(width))
+        self.setFixedHeight(max(0, self._column.heightForWidth(width)))
 
     def _remove(self, chip: AttachmentChip) -> None:
         """Take a file off; the keys go to the next one."""

@@ -79,22 +79,25 @@ def connect_desk(window: MainWindow, desk: Desk, settings: SettingsFile) -> None
         chat.composer.setFocus()
         remember()
 
+    marked: int | None = None
+
     def show_path(path: tuple[Message, ...]) -> None:
+        nonlocal marked
         last = path[-1].id if path else None
-        first = first_read(path)
+        marked = first_read(path)
         chat.transcript.show_messages(
-            [shown(message, message.id == last, message.id == first) for message in path]
+            [shown(message, message.id == last, message.id == marked) for message in path]
         )
         chat.show_conversation(is_empty=not path)
         remember()
 
     def show_message(message: Message) -> None:
         path = desk.talk.path
-        first = first_read(path) if message.metrics else None
-        if first is not None:
+        if message.metrics and first_read(path) != marked:
             show_path(path)
         else:
-            chat.transcript.update_message(shown(message, message.id == path[-1].id))
+            is_marked = message.id == marked
+            chat.transcript.update_message(shown(message, message.id == path[-1].id, is_marked))
 
     def remember() -> None:
         talk = desk.talk

@@ -19,7 +19,7 @@ from tests.desktop.conftest import OpenWindow, ask, click, shown, wait_for, writ
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Path:
-    file = tmp_path / "notes & <b>plans</b>.md"
+    file = tmp_path / "notes & <b>plans.md"
     file.write_text("The fox sleeps by day.")
     return file
 
