@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from desktop.attachments import Attachment
 from desktop.chats.desk import Talk
 from desktop.chats.steps import Shown, Step
-from desktop.history import History, Message, engine_messages
+from desktop.history import History, Message, MessageState, engine_messages
 from desktop.state import Notice, Selection, WayOut
 from engine import messages
+from engine.errors import NotEnoughMemory
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Answer:
     def cut(self) -> Message:
         """Return the message as it is where something else ended it."""
         message = self._growing()
-        state = "partial" if message.content.strip() else "failed"
+        state: MessageState = "partial" if message.content.strip() else "failed"
         return replace(message, state=state, finish_reason=None, metrics=None)
 
     @staticmethod
@@ -123,4 +124,5 @@ def load_notice(event: messages.Failed) -> Notice:
             "Choose another model, or load this one again.",
             (WayOut.LOAD,),
         )
-    return Notice(event.sentence, event.way_out, (WayOut.LOAD,))
+    offer = WayOut.LOAD_ANYWAY if event.kind == NotEnoughMemory.__name__ else WayOut.LOAD
+    return Notice(event.sentence, event.way_out, (offer,))

@@ -4,7 +4,6 @@ Everything reaches what it needs by its constructor or by a signal connected her
 """
 
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from PySide6.QtCore import QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
-from desktop import dialogs
 from desktop.attachment_reader import AttachmentReader
 from desktop.chats.desk import Desk
 from desktop.chats.shelf import Shelf
@@ -24,6 +22,7 @@ from desktop.library_controller import LibraryController
 from desktop.main_window import MainWindow
 from desktop.menus import Menus
 from desktop.models_page.finding import Finding
+from desktop.models_page.fitting import suggestions
 from desktop.models_page.page import Tab
 from desktop.navigation import Page
 from desktop.personas import PersonaFile
@@ -32,12 +31,15 @@ from desktop.theme import Theme
 from desktop.wiring.chat_settings import connect_panel, connect_personas
 from desktop.wiring.chats import connect_desk, connect_messages, open_history
 from desktop.wiring.drafting import connect_attachments, connect_context
-from desktop.wiring.models import connect_downloads, connect_find, connect_library, suggest
+from desktop.wiring.models import connect_downloads, connect_find, connect_library
 from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
+from desktop.wiring.sidebar import connect_files, connect_list, connect_moves, leaving
 from engine.client import EngineClient
+from engine.hardware import read_cpu
 from engine.messages import Loaded, Precision
 from engine.network import Ledger, Network
 from engine.paths import Paths, assets_folder
+from engine.preflight import Preflight
 from engine.settings import SettingsFile
 from engine.store.hub import Hub
 
@@ -62,6 +64,7 @@ class Desktop:
     library: LibraryController
     hub: HubController
     finding: Finding
+    preflight: Preflight
 
 
 def build(
@@ -79,11 +82,14 @@ def build(
     remembered = settings.value
     theme = Theme(app, assets_folder() / "styles" / "window.qss")
     theme.choose(remembered.theme)
-    network = Network(Ledger(paths.network_ledger), lambda: settings.value.sealed)
+    # Read at each connection: the terminal can seal it too.
+    network = Network(Ledger(paths.ledger), lambda: SettingsFile.of(paths).value.sealed)
     hub = HubController(Hub(network), settings, paths)
     icon = QIcon(str(assets_folder() / "icons" / "tern.svg"))
-    window = MainWindow(icon, theme.palette, hub.host)
+    preflight = Preflight(paths, read_cpu())
+    window = MainWindow(icon, theme.palette, hub.host, preflight.outlooks)
     window.place(remembered.geometry)
+    window.chat.side.restore(remembered.sidebar, remembered.sidebar_shown)
     selection = Selection(
         model=model or remembered.model,
         precision=precision or remembered.precision,
@@ -109,6 +115,7 @@ def build(
         library=LibraryController(settings, paths),
         hub=hub,
         finding=Finding(),
+        preflight=preflight,
     )
     _connect_acts(desktop)
     _connect_events(desktop)
@@ -121,12 +128,16 @@ def build(
 
 def start(desktop: Desktop) -> None:
     """Show the window, and start the engine once it has been painted."""
+
+    def suggest() -> None:
+        desktop.finding.suggest(suggestions(desktop.preflight))
+
     desktop.window.show()
     QTimer.singleShot(0, desktop.controller, desktop.controller.start_engine)
     open_history(desktop.window, desktop.store, desktop.shelf, desktop.desk, chat=desktop.last_chat)
     QTimer.singleShot(0, desktop.library, desktop.library.refresh)
     QTimer.singleShot(0, desktop.hub, desktop.hub.start)
-    QTimer.singleShot(0, desktop.finding, lambda: suggest(desktop.finding))
+    QTimer.singleShot(0, desktop.finding, suggest)
 
 
 def run(model: str | None = None, precision: Precision | None = None) -> int:
@@ -172,6 +183,7 @@ def _connect_acts(desktop: Desktop) -> None:
     chat.demo.choose_wanted.connect(chat.header.models.open_list)
     chat.notice.restart_wanted.connect(controller.start_engine)
     chat.notice.load_wanted.connect(controller.load)
+    chat.notice.load_anyway_wanted.connect(lambda: controller.load(regardless=True))
     chat.notice.log_wanted.connect(open_log)
     menus.stop_wanted.connect(controller.stop)
     menus.write_wanted.connect(write)
@@ -212,25 +224,17 @@ def _connect_chats(desktop: Desktop) -> None:
     """The chat that is shown, and the list of all."""
     window, desk, controller = desktop.window, desktop.desk, desktop.controller
 
-    def leave(go: Callable[[], None]) -> None:
-        """Go elsewhere, unless the person rather stays with what would be gone."""
-        window.show_page(Page.CHAT)
-        if desk.talk.is_temporary and desk.talk.path:
-            dialogs.confirm_leave(window, go)
-        else:
-            go()
-
-    def new_chat() -> None:
-        leave(desk.new)
-
     connect_messages(window, desk, controller)
     connect_desk(window, desk, desktop.settings)
     connect_panel(window, desk, controller, desktop.personas)
     connect_personas(window, desk, desktop.personas)
     connect_attachments(window, desktop.reader)
     connect_context(window, desk, controller)
-    window.chat.header.new_chat_wanted.connect(new_chat)
-    desktop.menus.new_chat_wanted.connect(new_chat)
+    connect_moves(window, desktop.menus, desk, desktop.shelf, leaving(window, desk))
+    connect_list(window, desk, desktop.shelf, controller)
+    connect_files(window, desktop.shelf)
+    desktop.store.failed.connect(window.chat.notice.show_notice)
+    desktop.theme.changed.connect(window.chat.sidebar.recolour)
 
 
 def _connect_settings(desktop: Desktop) -> None:
@@ -251,7 +255,8 @@ def _connect_settings(desktop: Desktop) -> None:
         )
 
     def close() -> None:
-        settings.change(geometry=window.placed())
+        width, is_wanted = window.chat.side.state()
+        settings.change(geometry=window.placed(), sidebar=width, sidebar_shown=is_wanted)
         desktop.controller.close()
         desktop.desk.close()
         desktop.store.close()

@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from desktop.attachment_chip import AttachmentChip
 from desktop.attachment_preview import AttachmentPreview
 from desktop.attachments import Attachment
 from desktop.flow import Flow
 from desktop.widgets import button, label, styled
+
+
+_GAP = 6  # px between chips, and between the rows
 
 
 class AttachmentBar(QWidget):
@@ -23,14 +26,10 @@ class AttachmentBar(QWidget):
         self.chips: list[AttachmentChip] = []
         self.troubles: list[QWidget] = []
         self._reading: list[str] = []
-        self._row = QWidget()
+        self._row = QWidget(self)
         self._flow = Flow(self._row)
         self.reading = label("", "hint", wraps=True)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(6)
-        self._column.addWidget(self._row)
-        self._column.addWidget(self.reading)
+        self.reading.setParent(self)
         self._show()
 
     @property
@@ -67,7 +66,7 @@ class AttachmentBar(QWidget):
     def tell(self, sentence: str, name: str = "") -> None:
         """Say why a file is not attached."""
         self._end(name)
-        line = styled(QWidget(), "trouble")
+        line = styled(QWidget(self), "trouble")
         dismiss = button("✕", "chipRemove", "", f"Dismiss: {sentence}")
         row = QHBoxLayout(line)
         row.setContentsMargins(10, 4, 4, 4)
@@ -76,7 +75,7 @@ class AttachmentBar(QWidget):
         line.setAccessibleName(sentence)
         dismiss.clicked.connect(lambda: self._dismiss(line))
         self.troubles.append(line)
-        self._column.addWidget(line)
+        line.show()
         self._show()
 
     def show_tokens(self, tokens: Mapping[Attachment, int]) -> None:
@@ -105,11 +104,17 @@ class AttachmentBar(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Fix the height for this width: the layouts around it would divide it otherwise."""
-        width = max(1, self.width())
-        self._row.setFixedHeight(self._flow.heightForWidth(width))
-        self._column.activate()
-        self.setFixedHeight(max(0, self._column.heightForWidth(width)))
+        """Put the parts one below the other, and take the height they need at this width."""
+        width, top = max(1, self.width()), 0
+        heights = (
+            (self._row, self._flow.heightForWidth(width) if self.chips else 0),
+            (self.reading, self.reading.heightForWidth(width) if self._reading else 0),
+            *((line, line.heightForWidth(width)) for line in self.troubles),
+        )
+        for part, height in heights:
+            part.setGeometry(0, top, width, height)
+            top += height + _GAP if height else 0
+        self.setFixedHeight(max(0, top - _GAP))
 
     def _remove(self, chip: AttachmentChip) -> None:
         """Take a file off; the keys go to the next one."""
@@ -123,6 +128,7 @@ class AttachmentBar(QWidget):
 
     def _dismiss(self, line: QWidget) -> None:
         self.troubles.remove(line)
+        line.hide()
         line.deleteLater()
         self._show()
 

@@ -1,4 +1,4 @@
-"""The Chat page's layout: header, conversation, composer and figures, from top to bottom."""
+"""The Chat page's layout: the list of chats, and the one that is shown from header to figures."""
 
 from itertools import pairwise
 
@@ -18,18 +18,20 @@ from desktop.panels import (
 )
 from desktop.pickers import Header
 from desktop.settings_panel.panel import SettingsPanel
+from desktop.sidebar.pane import SidePane
+from desktop.sidebar.sidebar import Sidebar
 from desktop.telemetry_strip import TelemetryStrip
 from desktop.theme import Palette
 from desktop.transcript import COLUMN, Transcript
 
 
 class ChatPage(QWidget):
-    """One conversation, and what it is held with."""
+    """One conversation, what it is held with, and the others beside it."""
 
     def __init__(self, icon: QIcon, palette: Palette) -> None:
         super().__init__()
-        self.header = Header()
-        self.header.recolour(palette)
+        self.sidebar = Sidebar(palette)
+        self.header = Header(palette)
         self.loading = LoadingPanel()
         self.demo = DemoBanner()
         self.temporary = TemporaryBanner()
@@ -42,6 +44,8 @@ class ChatPage(QWidget):
         self.settings = SettingsPanel()
         self.strip = TelemetryStrip()
         self._centre = QStackedWidget()
+        self._main = QWidget()
+        self.side = SidePane(self.sidebar, self._main)
         self._lay_out()
         self._order_focus()
 
@@ -55,14 +59,17 @@ class ChatPage(QWidget):
         foot.addWidget(self.composer)
         centre = QWidget()
         centre.setMaximumWidth(COLUMN + 28)
-        foot.setContentsMargins(14, 0, 14, 14)
+        foot.setContentsMargins(14, 6, 14, 14)
         centre.setLayout(foot)
         middle = QHBoxLayout()
         middle.addStretch(1)
         middle.addWidget(centre, 100)
         middle.addStretch(1)
-        body = QWidget()
-        column = QVBoxLayout(body)
+        self.drawer = WithDrawer(self.side, self.settings)
+        row = QVBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.drawer)
+        column = QVBoxLayout(self._main)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
@@ -72,15 +79,12 @@ class ChatPage(QWidget):
         column.addWidget(self._centre, 1)
         column.addLayout(middle)
         column.addWidget(self.strip)
-        self.drawer = WithDrawer(body, self.settings)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(self.drawer)
 
     def _order_focus(self) -> None:
         composer, header = self.composer, self.header
         order: list[QWidget] = [composer.edit, composer.button, composer.attach, header.models]
         order += [*header.precisions.buttons.values(), header.new_chat, header.settings]
+        order += [header.sidebar, self.sidebar.search, self.sidebar.more, self.sidebar.list]
         for first, second in pairwise(order):
             QWidget.setTabOrder(first, second)
         self.setFocusProxy(self.composer.edit)

@@ -102,14 +102,28 @@ class Controller(QObject):
             return
         self.load()
 
-    def load(self) -> None:
-        """Load the selection in place of what is loaded; the conversation stays."""
-        self._load(self.selection)
+    def load(self, regardless: bool = False) -> None:
+        """Load the selection in place of what is loaded; the conversation stays.
+
+        regardless: also where memory will not suffice.
+        """
+        self._load(self.selection, regardless)
 
     def stop(self) -> None:
         """Stop the loading, or the answer that is shown."""
         if self.state is not State.BUSY:
-            self._stop()
+            self.stop_anywhere()
+
+    def stop_anywhere(self) -> None:
+        """Stop the loading, or the answer, whichever chat it is in."""
+        answer_id = self._answer.request_id if self._answer else None
+        request_id = self._load_id or answer_id
+        if self._state is State.CRASHED:
+            return
+        if request_id is not None:
+            self._running().stop(request_id)
+        elif self._answer:
+            self._answer.is_unwanted = True
 
     def close(self) -> None:
         """End the engine process for good; returns when it is gone."""
@@ -117,7 +131,7 @@ class Controller(QObject):
         if self._engine is None:
             return
         self._engine.reported.disconnect(self._on_event)
-        self._stop()
+        self.stop_anywhere()
         self._engine.close()
         self._engine = None
 
@@ -348,7 +362,7 @@ class Controller(QObject):
         if self._queued and self._queued.talk is talk:
             self.take_back()
         if self._answer and self._answer.talk is talk:
-            self._stop()
+            self.stop_anywhere()
             self._forget(self._answer)
 
     def _use(self, selection: Selection) -> None:
@@ -357,10 +371,10 @@ class Controller(QObject):
             self.selection_changed.emit(selection)
         self._tell_state()
 
-    def _load(self, selection: Selection) -> None:
+    def _load(self, selection: Selection, regardless: bool = False) -> None:
         if self._state in (State.STARTING, State.CRASHED):
             return  # it is loaded as soon as the engine is ready
-        self._stop()
+        self.stop_anywhere()
         self.noticed.emit(None)
         self._loaded = self._refused = None
         self._loading = selection
@@ -375,20 +389,11 @@ class Controller(QObject):
                 kernel=selection.kernel,
                 context_length=selection.context_length,
                 threads=selection.threads,
+                regardless=regardless,
             )
         )
         if self._answer is None:
             self._enter(State.LOADING)
-
-    def _stop(self) -> None:
-        answer_id = self._answer.request_id if self._answer else None
-        request_id = self._load_id or answer_id
-        if self._state is State.CRASHED:
-            return
-        if request_id is not None:
-            self._running().stop(request_id)
-        elif self._answer:
-            self._answer.is_unwanted = True
 
     def _cut(self, answer: Answer) -> None:
         if answer.message:

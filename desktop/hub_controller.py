@@ -59,6 +59,7 @@ class HubController(QObject):
         self._describing: Task | None = None
         self._queue: Downloads | None = None
         self._done: set[int] = set()
+        self._closed = False
         self._told.connect(self._on_told)
 
     @property
@@ -68,6 +69,8 @@ class HubController(QObject):
 
     def start(self) -> None:
         """Take up the queue of downloads; those that were not done are paused."""
+        if self._closed:
+            return
         file = self._paths.data / "downloads.json"
         self._queue = Downloads(
             self._hub, lambda: store_root(self._settings.value), file, self._told.emit
@@ -149,10 +152,10 @@ class HubController(QObject):
 
     def close(self) -> None:
         """Stop everything; what has arrived is kept."""
+        self._closed = True
         self._background.close()
         if self._queue:
             self._queue.close()
-            self._queue = None
 
     def _in_queue(self, act: Callable[[Downloads], object]) -> None:
         if self._queue:
@@ -160,6 +163,8 @@ class HubController(QObject):
 
     @Slot(object)
     def _on_told(self, states: tuple[DownloadState, ...]) -> None:
+        if self._closed:
+            return
         self.downloads_changed.emit(states)
         for state in states:
             if state.phase is Phase.DONE and state.id not in self._done:

@@ -5,6 +5,7 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QIcon, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
 from desktop.chat_page import ChatPage
+from desktop.models_page.fitting import Outlooks
 from desktop.models_page.page import ModelsPage
 from desktop.navigation import Navigation, Page
 from desktop.settings_page.page import SettingsPage
@@ -17,19 +18,22 @@ _ROOMY = 720  # px of width from which the pages' names are shown
 
 
 class MainWindow(QMainWindow):
-    """The navigation at the left, and the page that is chosen there. host: the Hub's name."""
+    """The navigation at the left, and the page that is chosen there.
+
+    host: the Hub's name; outlooks: what a model needs here.
+    """
 
     closing = Signal()
     page_shown = Signal(object)  # Page
 
-    def __init__(self, icon: QIcon, palette: Palette, host: str) -> None:
+    def __init__(self, icon: QIcon, palette: Palette, host: str, outlooks: Outlooks) -> None:
         super().__init__()
         self.setWindowTitle("Tern")
         self.setWindowIcon(icon)
         self.setMinimumSize(*_LEAST)
         self.navigation = Navigation(palette)
         self.chat = ChatPage(icon, palette)
-        self.models = ModelsPage(host, palette)
+        self.models = ModelsPage(host, palette, outlooks)
         self.settings = SettingsPage(host)
         self.pages: dict[Page, QWidget] = {
             Page.CHAT: self.chat,
@@ -79,7 +83,9 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave a narrow window's width to the page."""
         super().resizeEvent(event)
-        self.navigation.set_compact(self.width() < _ROOMY)
+        is_narrow = self.width() < _ROOMY
+        self.navigation.set_compact(is_narrow)
+        self.chat.side.set_narrow(is_narrow)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Vanish at once; what has to end ends after that."""

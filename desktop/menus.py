@@ -16,6 +16,11 @@ class Menus(QObject):
     """Chat, Engine and View."""
 
     new_chat_wanted = Signal()
+    temporary_chat_wanted = Signal()
+    search_wanted = Signal()
+    rename_wanted = Signal()
+    step_wanted = Signal(int)  # -1 to the chat above, 1 to the one below
+    sidebar_wanted = Signal()
     stop_wanted = Signal()
     write_wanted = Signal()
     kernel_chosen = Signal(str)
@@ -38,6 +43,9 @@ class Menus(QObject):
         engine.addAction("Open the engine's &log", self.log_wanted.emit)
         view = bar.addMenu("&View")
         self.pages = {page: self._page(view, page) for page in Page}
+        sidebar = view.addAction("&List of chats")
+        sidebar.setShortcut(QKeySequence("Ctrl+B"))
+        sidebar.triggered.connect(self.sidebar_wanted)
         view.addSeparator()
         self.themes = {name: _choice(view, text, name) for name, text in wording.THEMES.items()}
         self._exclusive(self.themes, self.theme_chosen.emit)
@@ -49,6 +57,13 @@ class Menus(QObject):
             return action
 
         add("&New chat", "Ctrl+N").triggered.connect(self.new_chat_wanted)
+        add("New &temporary chat", "Ctrl+Shift+N").triggered.connect(self.temporary_chat_wanted)
+        menu.addSeparator()
+        add("Search c&hats", "Ctrl+F").triggered.connect(self.search_wanted)
+        add("Chat &above", "Alt+Up").triggered.connect(lambda: self.step_wanted.emit(-1))
+        add("Chat &below", "Alt+Down").triggered.connect(lambda: self.step_wanted.emit(1))
+        add("&Rename this chat", "F2").triggered.connect(self.rename_wanted)
+        menu.addSeparator()
         add("&Write a message", "Ctrl+L").triggered.connect(self.write_wanted)
         add("&Stop the answer", "Esc").triggered.connect(self.stop_wanted)
         menu.addSeparator()

@@ -27,8 +27,8 @@ from desktop.widgets import button, styled
 from engine.messages import Loaded, Precision
 from engine.models import LocalModel
 
-_NARROW = 480  # px of the header
 _ARROW = "  ▾"
+_ROOMY = 480  # px of width for all of the words
 _PADDING = 18  # px at both sides of the name, with the border
 
 
@@ -49,7 +49,7 @@ class ModelPicker(QPushButton):
         self._menu.aboutToShow.connect(self.list_wanted)
         self.setMenu(self._menu)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.setMinimumWidth(90)
+        self.setMinimumWidth(72)
         self.setToolTip("Choose a model")
         self._fill()
 
@@ -150,13 +150,17 @@ class PrecisionPicker(QFrame):
 
 
 class Header(QWidget):
-    """The pickers and New chat in one row."""
+    """The way to the list of chats, the pickers and New chat in one row."""
 
     new_chat_wanted = Signal()
+    sidebar_wanted = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, palette: Palette) -> None:
         super().__init__()
         styled(self, "header")
+        self.sidebar = button("", "iconButton", "Show or hide your chats (Ctrl+B)", "List of chats")
+        self.sidebar.setIconSize(QSize(20, 20))
+        self.sidebar.clicked.connect(self.sidebar_wanted)
         self.models = ModelPicker()
         self.precisions = PrecisionPicker()
         self.new_chat = button("New chat", "outlined", "Start a new conversation (Ctrl+N)")
@@ -168,28 +172,30 @@ class Header(QWidget):
         self.settings.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.settings.setShortcut(QKeySequence("Ctrl+."))
         self._row = row = QHBoxLayout(self)
-        row.setContentsMargins(16, 10, 16, 10)
+        row.setContentsMargins(12, 10, 16, 10)
         row.setSpacing(10)
+        row.addWidget(self.sidebar)
         row.addWidget(self.models)
         row.addWidget(self.precisions)
         row.addStretch()
         row.addWidget(self.new_chat)
         row.addWidget(self.settings)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Leave a narrow window's width to the names."""
-        super().resizeEvent(event)
-        is_narrow = event.size().width() < _NARROW
-        self.new_chat.setText("New" if is_narrow else "New chat")
-        side = 10 if is_narrow else 16
-        self._row.setContentsMargins(side, 10, side, 10)
-        self._row.setSpacing(6 if is_narrow else 10)
+        self.recolour(palette)
 
     @Slot(object)
     def recolour(self, palette: Palette) -> None:
-        """Draw the icon in the text's colour."""
+        """Draw the icons in the text's colour."""
+        self.sidebar.setIcon(icon("sidebar", palette.text))
         self.settings.setIcon(icon("panel", palette.text))
         self.settings.setIconSize(QSize(20, 20))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave a narrow header's width to the model's name."""
+        super().resizeEvent(event)
+        is_roomy = self.width() >= _ROOMY
+        self.new_chat.setText("New chat" if is_roomy else "New")
+        self._row.setContentsMargins(*((12, 10, 16, 10) if is_roomy else (6, 10, 8, 10)))
+        self._row.setSpacing(10 if is_roomy else 5)
 
     @Slot(object)
     def show_selection(self, selection: Selection) -> None:

@@ -178,6 +178,7 @@ class RowList(QListView):
         styled(self, "rows")
         self._rows = model
         self._key = ""
+        model.setParent(self)  # gone with the list, and not before it
         self.setModel(model)
         self._delegate = RowDelegate(palette, self)
         self.setItemDelegate(self._delegate)

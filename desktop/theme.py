@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
+from engine.paths import assets_folder
 from engine.settings import ThemeChoice
 
 
@@ -157,6 +158,7 @@ class Theme(QObject):
         super().__init__()
         self._app = app
         self._template = Template(template.read_text(encoding="utf-8"))
+        self._icons = (assets_folder() / "icons").as_posix()
         self.palette = LIGHT
         # One style on every system: the sheet is written for it.
         app.setStyle(QStyleFactory.create("Fusion"))
@@ -176,7 +178,8 @@ class Theme(QObject):
         )
         self.palette = DARK if dark else LIGHT
         self._app.setPalette(_qt_palette(self.palette))
-        self._app.setStyleSheet(self._template.substitute(asdict(self.palette)))
+        names = {"icons": self._icons, "scheme": "dark" if dark else "light"}
+        self._app.setStyleSheet(self._template.substitute(asdict(self.palette), **names))
         self.changed.emit(self.palette)
 
 

@@ -53,6 +53,7 @@ class Plan:
     new_tokens: int
     repeats: int
     quantisation: Quantisation = field(default_factory=Quantisation)
+    regardless: bool = False
     threads: int | None = None
 
 
@@ -140,6 +141,7 @@ def measure(
             kernel=plan.kernel,
             quantisation=plan.quantisation,
             threads=plan.threads,
+            regardless=plan.regardless,
         )
     )
     if plan.prompt_tokens + plan.new_tokens > loaded.context_length:

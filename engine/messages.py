@@ -98,6 +98,7 @@ class Load(Command, frozen=True):
     """Load `model` (a demo name, hub id or folder) in place of whatever is loaded now.
 
     threads None: one for each physical performance core of one NUMA node (`engine.hardware`).
+    regardless: also where memory will not suffice, by all that is known.
     """
 
     request_id: int
@@ -107,6 +108,7 @@ class Load(Command, frozen=True):
     context_length: int | None = None
     quantisation: Quantisation = Quantisation()
     threads: int | None = None
+    regardless: bool = False
 
 
 class Quantise(Command, frozen=True):
@@ -239,6 +241,8 @@ class Loaded(Event, frozen=True):
 
     max_context: the longest context that the model takes. generation_defaults: what its own
     generation config makes of settings that are left open; all None where that is out of range.
+    packing_peak_bytes: of all processes together, while the weights were quantised in this load; 0
+    where they had been before.
     """
 
     request_id: int
@@ -258,12 +262,14 @@ class Loaded(Event, frozen=True):
     proof: Proof
     max_context: int = 0
     generation_defaults: SamplingSettings = SamplingSettings()
+    packing_peak_bytes: int = 0
 
 
 class Quantised(Event, frozen=True):
-    """The packed weights are on disk, whole."""
+    """The packed weights are on disk, whole. peak_rss_bytes: of the process that made them."""
 
     request_id: int
+    peak_rss_bytes: int
 
 
 class Prefilled(Event, frozen=True):
@@ -291,7 +297,10 @@ class Chunk(Event, frozen=True):
 
 
 class Memory(Event, frozen=True):
-    """The engine's resident memory now and at its peak, in bytes. Twice a second: also a pulse."""
+    """The engine's resident memory now and at its peak since the last load, in bytes.
+
+    Twice a second: also a pulse.
+    """
 
     rss_bytes: int
     peak_rss_bytes: int

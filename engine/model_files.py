@@ -42,6 +42,12 @@ def has_tokenizer(folder: Path) -> bool:
     return any((folder / file).is_file() for file in _TOKENIZERS)
 
 
+def tokenizer_bytes(folder: Path) -> int | None:
+    """Return the size of tokenizer.json, None where there is none."""
+    file = folder / "tokenizer.json"
+    return file.stat().st_size if file.is_file() else None
+
+
 def _indexed(index: Path) -> set[str]:
     if not index.is_file():
         return set()

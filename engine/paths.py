@@ -46,14 +46,14 @@ class Paths:
         return self.data / "chats.sqlite"
 
     @property
+    def ledger(self) -> Path:
+        """Each network connection that was made or refused, and why."""
+        return self.logs / "network.jsonl"
+
+    @property
     def engine_log(self) -> Path:
         """What the engine process wrote to stderr."""
         return self.logs / "engine.log"
-
-    @property
-    def network_ledger(self) -> Path:
-        """Each connection that was made or refused, and why."""
-        return self.logs / "network.jsonl"
 
 
 def assets_folder() -> Path:

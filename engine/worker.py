@@ -151,14 +151,15 @@ class Worker:
         start = time.perf_counter()
         from engine.loader import load
         from engine.models import resolve
-        from engine.quantise_apart import quantise_apart
+        from engine.quantise_apart import PackingWatch
         from engine.sampling import recommended
 
         self._loaded = None  # its memory is needed before the next model comes
         local = resolve(command.model)
         cpu = self._cpu.with_threads(command.threads)
         request = self._request(command, local.folder, cpu, command.context_length)
-        loaded = load(request, self._teller(command.request_id), quantise_apart)
+        with PackingWatch(request.paths) as packing:
+            loaded = load(request, self._teller(command.request_id), packing.quantise)
         self._loaded = loaded
         self._pace = Pace.of(loaded.config.parameters)
         self._send(
@@ -180,15 +181,17 @@ class Worker:
                 proof=loaded.proof,
                 max_context=loaded.config.max_context,
                 generation_defaults=recommended(loaded.generation_defaults),
+                packing_peak_bytes=packing.peak_bytes,
             )
         )
 
     def _quantise(self, command: Quantise) -> None:
         from engine.loader import quantise_here
+        from engine.telemetry import memory
 
         request = self._request(command, Path(command.folder), self._cpu)
         quantise_here(request, self._teller(command.request_id))
-        self._send(messages.Quantised(request_id=command.request_id))
+        self._send(messages.Quantised(request_id=command.request_id, peak_rss_bytes=memory()[1]))
 
     def _request(
         self,
@@ -208,6 +211,7 @@ class Worker:
             Paths.default(),
             cpu,
             command.quantisation,
+            isinstance(command, Load) and command.regardless,
         )
 
     def _teller(self, request_id: int) -> "OnProgress":

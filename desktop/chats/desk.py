@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop.chats import steps
 from desktop.chats.steps import Shown
 from desktop.chats.store import Store
-from desktop.history import Chat, ChatSettings, Message
+from desktop.history import Chat, ChatSettings, History, Message
 
 
 @dataclass(eq=False)
@@ -129,7 +129,7 @@ class Desk(QObject):
         """End a temporary chat."""
         self._leave()
 
-    def _change(self, work: Callable[[steps.History, int], Shown]) -> None:
+    def _change(self, work: Callable[[History, int], Shown]) -> None:
         talk = self.talk
         if talk.chat is not None:
             chat = talk.chat.id

@@ -5,6 +5,7 @@ Knows no widget. What comes of an act is told in a sentence, or shown by the lis
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.chats.exporting import Form, export_all, export_chat
 from desktop.chats.store import Store
-from desktop.history import Chat, Folder, Found, History, Imported, import_file
+from desktop.history import Chat, Folder, History, Imported, import_file
 from desktop.state import Notice
 
 UNDO_S = 10  # how long a deleted chat can be taken back
@@ -35,6 +36,7 @@ class Shelf(QObject):
     changed_elsewhere = Signal()
     deleted = Signal(object)  # Chat, which `restore` takes back
     restored = Signal(object)  # Chat
+    folder_added = Signal(object)  # Folder, which is listed next
     told = Signal(str)  # what was done, in a sentence
     noticed = Signal(object)  # Notice
 
@@ -110,15 +112,14 @@ class Shelf(QObject):
 
     # -- folders ---------------------------------------------------------------------------------
 
-    def add_folder(self, name: str, chat: int | None = None) -> None:
-        """Make a folder, and put `chat` into it."""
+    def add_folder(self, chat: int | None = None) -> None:
+        """Make a folder, and put `chat` into it; the person names it then."""
 
-        def work(history: History) -> None:
-            folder = history.chats.add_folder(name)
-            if chat is not None:
-                history.chats.move(chat, folder.id)
+        def tell(folder: Folder) -> None:
+            self.folder_added.emit(folder)
+            self.refresh()
 
-        self._change(work)
+        self._store.do(lambda history: _add_folder(history, chat), tell, self.noticed.emit)
 
     def rename_folder(self, folder: int, name: str) -> None:
         """Give the folder another name."""
@@ -141,7 +142,7 @@ class Shelf(QObject):
         """Write all chats to `file`, as JSON that can be imported again."""
         self._report(
             lambda history: export_all(history, file),
-            lambda count: f"{_chats(count)} exported to {file.name}.",
+            lambda number: f"{_chats(number)} exported to {file.name}.",
         )
 
     def import_file(self, file: Path) -> None:
@@ -190,10 +191,20 @@ def _listing(history: History) -> Listing:
     return Listing(tuple(history.chats.all()), tuple(history.chats.folders()))
 
 
+def _add_folder(history: History, chat: int | None) -> Folder:
+    taken = {folder.name for folder in history.chats.folders()}
+    names = (f"New folder {number}" if number > 1 else "New folder" for number in count(1))
+    folder = history.chats.add_folder(next(name for name in names if name not in taken))
+    if chat is not None:
+        history.chats.move(chat, folder.id)
+        history.chats.pin(chat, False)  # a pinned one stays above all folders
+    return folder
+
+
 def _beat(history: History) -> bool:
     history.journal.flush_due()
     return history.changed_elsewhere()
 
 
-def _chats(count: int) -> str:
-    return "1 chat was" if count == 1 else f"{count:,} chats were"
+def _chats(number: int) -> str:
+    return "1 chat was" if number == 1 else f"{number:,} chats were"

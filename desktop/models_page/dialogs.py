@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
 
 from desktop import wording
@@ -52,6 +53,7 @@ def _ask(
 ) -> QMessageBox:
     """Open a question that does not block; Escape and Cancel do nothing."""
     box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setWindowTitle("Tern")
     box.setText(text)
     box.setInformativeText("\n".join(lines))

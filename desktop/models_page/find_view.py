@@ -3,16 +3,24 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.models_page.finding import Filters
+from desktop.models_page.fitting import Outlooks
 from desktop.models_page.offers import Offer, row_of
 from desktop.models_page.parts import NoticeBox
 from desktop.rows import RowList, RowModel
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.widgets import button, label
-from engine.hardware import available_memory
 
 
 class FindView(QWidget):
@@ -22,25 +30,28 @@ class FindView(QWidget):
     suggestions_wanted = Signal()
     filters_changed = Signal(object)  # Filters
 
-    def __init__(self, host: str, palette: Palette) -> None:
+    def __init__(self, host: str, palette: Palette, outlooks: Outlooks) -> None:
         super().__init__()
         self.field = QLineEdit()
         self.field.setPlaceholderText("Words, organisation/name, or a pasted address")
         self.field.setAccessibleName("Search the Hub")
         self.field.setClearButtonEnabled(True)
+        for clear in self.field.findChildren(QToolButton):
+            clear.setAccessibleName("Clear")
         self.search = button("Search", "primary", f"Ask {host}", "Search the Hub")
         self.hint = label(f"Enter asks {host}; nothing is sent before.", "hint", wraps=True)
         self.sort = QComboBox()
-        self.sort.addItem("Most downloaded", "downloads")
-        self.sort.addItem("Most liked", "likes")
+        self.sort.addItem("Downloads", "downloads")
+        self.sort.addItem("Likes", "likes")
         self.sort.setAccessibleName("Sort by")
-        self.runnable = QCheckBox("Tern can run it")
+        self.sort.setToolTip("What comes first: the most downloaded, or the most liked")
+        self.runnable = _filter("Runs in Tern")
         self.runnable.setChecked(True)
-        self.free = QCheckBox("Not gated")
+        self.free = _filter("Not gated")
         self.status = label("", "muted", wraps=True)
         self.back = button("Suggestions", "quiet", "Show the suggestions again")
         self.notice = NoticeBox()
-        self.offers: RowModel[Offer] = RowModel(lambda offer: row_of(offer, available_memory()))
+        self.offers: RowModel[Offer] = RowModel(lambda offer: row_of(offer, outlooks))
         self.list = RowList(self.offers, "Models on the Hub", palette)
         self._lay_out()
         self._connect()
@@ -92,8 +103,10 @@ class FindView(QWidget):
 
     @Slot(object)
     def show_offers(self, offers: Sequence[Offer]) -> None:
-        """List `offers`."""
+        """List `offers`, with one of them marked."""
         self.offers.show(offers)
+        if self.list.item is None and offers:
+            self.list.setCurrentIndex(self.offers.index(0))
 
     @Slot(str, bool)
     def show_status(self, text: str, is_search: bool) -> None:
@@ -120,3 +133,9 @@ class FindView(QWidget):
 
     def _tell_filters(self, *_change: object) -> None:
         self.filters_changed.emit(self.wanted)
+
+
+def _filter(text: str) -> QCheckBox:
+    box = QCheckBox(text)
+    box.setAccessibleName(f"Show only: {text}")
+    return box

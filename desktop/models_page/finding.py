@@ -61,6 +61,7 @@ class Finding(QObject):
         super().__init__()
         self._suggestions: list[Offer] = []
         self._results: list[Offer] | None = None
+        self._is_named = False
         self._filters = Filters()
         self._marked: Offer | None = None
         self._asking: Reference | None = None
@@ -113,6 +114,7 @@ class Finding(QObject):
         else:
             found = [offers.from_found(model) for model in result.found]
         self._results = found
+        self._is_named = result.description is not None
         self._show()
         if result.description:
             self.mark(found[0])
@@ -180,7 +182,8 @@ class Finding(QObject):
             self.offers_changed.emit(self._suggestions)
             text = "Models that are known to work, the best for this computer first."
         else:
-            filters = self._filters
+            # What was asked for by its name is shown, whatever the filters say.
+            filters = Filters(only_runnable=False) if self._is_named else self._filters
             shown = offers.arrange(
                 self._results, filters.sort, filters.only_runnable, filters.without_gate
             )

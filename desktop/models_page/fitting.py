@@ -1,44 +1,55 @@
-"""Whether a model will run here, per precision, as the Models page shows it."""
+"""Whether a model will run here, as the Models page shows it: in colour and in words."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from desktop.rows import Tone
-from engine.fit import expected_memory
+from engine.fit import Fit
+from engine.hardware import available_memory, read_cpu
 from engine.messages import Precision
 from engine.model_config import ModelConfig
+from engine.preflight import Outlook, Preflight
+from engine.store.catalogue import CatalogueEntry, Suggestion, load_catalogue, recommend
 
-CONTEXT = 4096  # tokens: a conversation of some length
-_TIGHT = 0.85  # of what is available: the rest is for what runs beside Tern
+# Of a model's shape, and its folder where it is on this computer.
+Outlooks = Callable[[ModelConfig, Path | None], tuple[Outlook, ...]]
 
-WORDS: dict[Tone, str] = {
-    Tone.GOOD: "fits",
-    Tone.WARN: "tight",
-    Tone.BAD: "will not fit",
+_TONES: dict[Fit | None, Tone] = {
+    Fit.FITS: Tone.GOOD,
+    Fit.TIGHT: Tone.WARN,
+    Fit.TOO_LARGE: Tone.BAD,
+    None: Tone.PLAIN,
 }
+_ORDER = list(_TONES)
 
 
-@dataclass(frozen=True)
-class FitRow:
-    """What a precision needs at its peak, in bytes, and whether that is there."""
-
-    precision: Precision
-    needed: int
-    tone: Tone
-
-    @property
-    def words(self) -> str:
-        """The verdict in words."""
-        return WORDS[self.tone]
+def tone_of(outlook: Outlook) -> Tone:
+    """Return how an outlook is meant."""
+    return _TONES[outlook.fit]
 
 
-def fit_rows(shape: ModelConfig, available: int) -> tuple[FitRow, ...]:
-    """Return a row for each precision; available: bytes of memory that can be had now."""
-    context = min(CONTEXT, shape.max_context)
-    needs = ((precision, expected_memory(shape, precision, context)) for precision in Precision)
-    return tuple(FitRow(precision, need, _tone(need, available)) for precision, need in needs)
+def words_of(outlook: Outlook) -> str:
+    """Return an outlook in words."""
+    return str(outlook.fit) if outlook.fit else outlook.problem
 
 
-def _tone(needed: int, available: int) -> Tone:
-    if needed > available:
-        return Tone.BAD
-    return Tone.WARN if needed > _TIGHT * available else Tone.GOOD
+def best(outlooks: Iterable[Outlook]) -> Outlook | None:
+    """Return the outlook of the precision that fits best, the most exact one among equals."""
+    return min(outlooks, key=lambda look: _ORDER.index(look.fit), default=None)
+
+
+def fits_nowhere(outlooks: Iterable[Outlook]) -> bool:
+    """Whether memory suffices in no precision that the model can run in."""
+    found = best(outlooks)
+    return found is not None and found.fit is Fit.TOO_LARGE
+
+
+def suggestions(preflight: Preflight) -> list[Suggestion]:
+    """Return the catalogue, the best for this computer first; asks no network."""
+
+    def needed(entry: CatalogueEntry, precision: Precision, context: int) -> int:
+        looks = preflight.outlooks(entry.shape, context=context)
+        return next(look.peak for look in looks if look.precision is precision)
+
+    cores = len(read_cpu().cores)
+    return recommend(load_catalogue(), available_memory(), cores, needed)

@@ -5,12 +5,11 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop import wording
 from desktop.models_page import phrases
-from desktop.models_page.fitting import fit_rows
+from desktop.models_page.fitting import Outlooks
 from desktop.models_page.parts import Facts, FitTable, NoticeBox, Scroller
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.widgets import button, label, styled
-from engine.hardware import available_memory
 from engine.store.local import Origin, StoredModel
 from engine.store.verify import Verification
 
@@ -25,9 +24,10 @@ class LocalDetail(QWidget):
     fetch_wanted = Signal(object)  # its download is to go on
     repair_wanted = Signal(object, object)  # StoredModel, Verification
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self, palette: Palette, outlooks: Outlooks) -> None:
         super().__init__()
         styled(self, "detail")
+        self._outlooks = outlooks
         self._model: StoredModel | None = None
         self._damage: Verification | None = None
         self.title = label("", "heading", wraps=True)
@@ -83,9 +83,8 @@ class LocalDetail(QWidget):
         self.title.setText(model.title)
         self.name.setText(model.name if model.revision else phrases.origin(model))
         self.facts.show_facts(_facts(model))
-        available = available_memory()
         shape = model.config if model.can_run else None
-        self.fit.show_rows(fit_rows(shape, available) if shape else (), available)
+        self.fit.show_outlooks(self._outlooks(shape, model.folder) if shape else ())
         self.chat.setVisible(model.can_run)
         self.verify.setVisible(model.is_complete)
         self.delete.setText("Delete…" if phrases.can_be_deleted(model) else "Forget…")

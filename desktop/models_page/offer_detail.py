@@ -9,16 +9,13 @@ from desktop import wording
 from desktop.library_controller import Storage
 from desktop.models_page import phrases
 from desktop.models_page.finding import Choice, Standing
-from desktop.models_page.fitting import fit_rows
+from desktop.models_page.fitting import Outlooks, fits_nowhere
 from desktop.models_page.gate_box import GateBox
 from desktop.models_page.offers import Offer
 from desktop.models_page.parts import Facts, FitTable, NoticeBox, Scroller
-from desktop.rows import Tone
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.widgets import button, label, styled
-from engine.errors import GatedModel
-from engine.hardware import available_memory
 from engine.store.description import RemoteFile
 
 _FILES = 8  # that are named
@@ -34,9 +31,10 @@ class OfferDetail(QWidget):
     page_wanted = Signal(str)  # the repository's name
     token_given = Signal(str)
 
-    def __init__(self, host: str, palette: Palette) -> None:
+    def __init__(self, host: str, palette: Palette, outlooks: Outlooks) -> None:
         super().__init__()
         styled(self, "detail")
+        self._outlooks = outlooks
         self._choice: Choice | None = None
         self._storage: Storage | None = None
         self._can_connect = True
@@ -49,7 +47,7 @@ class OfferDetail(QWidget):
         self.fit = FitTable(palette)
         self.remark = label("", "muted", wraps=True)
         self.fetch = button("Download", "primary")
-        self.ask = button(f"Ask {host} for details", "outlined")
+        self.ask = button("Ask for details", "outlined", f"Asks {host} about this model")
         self._lay_out()
         self.fetch.clicked.connect(self._on_fetch)
         self.ask.clicked.connect(self._on_ask)
@@ -64,7 +62,7 @@ class OfferDetail(QWidget):
         scroller.column.addWidget(self.fit)
         scroller.column.addStretch()
         scroller.column.setSpacing(12)
-        foot = styled(QWidget(), "foot")
+        self._foot = foot = styled(QWidget(), "foot")
         buttons = QHBoxLayout()
         buttons.addWidget(self.fetch)
         buttons.addWidget(self.ask)
@@ -107,8 +105,7 @@ class OfferDetail(QWidget):
         self.praise.setText(offer.praise)
         self.praise.setVisible(bool(offer.praise))
         self.facts.show_facts(self._facts(offer))
-        available = available_memory()
-        self.fit.show_rows(fit_rows(offer.shape, available) if offer.shape else (), available)
+        self.fit.show_outlooks(self._outlooks(offer.shape, None) if offer.shape else ())
         self._show_trouble(choice)
         self._show_buttons(choice)
 
@@ -131,16 +128,13 @@ class OfferDetail(QWidget):
         ]
 
     def _show_trouble(self, choice: Choice) -> None:
-        described = choice.offer.description
-        refusal = described.refusal if described else None
-        gate = refusal if isinstance(refusal, GatedModel) else None
+        offer, gate = choice.offer, choice.offer.gate
         self.gate.show_gate(Notice(gate.said, gate.advice) if gate else None)
+        refusal = offer.description.refusal if offer.description else None
         if choice.trouble:
             self.notice.show_notice(choice.trouble, "Try again")
-        elif refusal and not gate:
-            self.notice.show_notice(Notice(refusal.said, refusal.advice))
-        elif choice.offer.why_not and not gate:
-            self.notice.show_notice(Notice(choice.offer.why_not))
+        elif offer.why_not:
+            self.notice.show_notice(Notice(offer.why_not, refusal.advice if refusal else ""))
         else:
             self.notice.show_notice(None)
 
@@ -149,12 +143,14 @@ class OfferDetail(QWidget):
         remote = standing is Standing.ELSEWHERE
         self.fetch.setText(self._fetch_text(choice))
         self.fetch.setAccessibleName(self.fetch.text())
-        self.fetch.setVisible(not (remote and offer.why_not))
+        self.fetch.setVisible(not (remote and (offer.why_not or offer.gate)))
         self.fetch.setEnabled(not remote or self._can_connect)
         self.ask.setVisible(remote and offer.description is None)
         self.ask.setEnabled(self._can_connect and not choice.is_asking)
         self.remark.setText(self._remark(choice))
         self.remark.setVisible(bool(self.remark.text()))
+        parts = (self.fetch, self.ask, self.remark)
+        self._foot.setVisible(not all(part.isHidden() for part in parts))
 
     def _fetch_text(self, choice: Choice) -> str:
         if choice.standing is Standing.HERE:
@@ -184,7 +180,7 @@ class OfferDetail(QWidget):
 
     @property
     def _fits_nowhere(self) -> bool:
-        return bool(self.fit.rows) and all(row.tone is Tone.BAD for row in self.fit.rows)
+        return fits_nowhere(self.fit.outlooks)
 
     def _on_fetch(self) -> None:
         assert self._choice

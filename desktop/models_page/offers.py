@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from desktop import wording
 from desktop.models_page import phrases
-from desktop.models_page.fitting import WORDS, fit_rows
+from desktop.models_page.fitting import Outlooks, best, tone_of, words_of
 from desktop.rows import Row, Tone
-from engine.errors import UnsupportedArchitecture
+from engine.errors import GatedModel, UnsupportedArchitecture
 from engine.model_config import ModelConfig
 from engine.store.catalogue import Suggestion
 from engine.store.description import Description, FoundModel, families
@@ -47,6 +47,12 @@ class Offer:
     def repo(self) -> str:
         """The name, "organisation/name"."""
         return self.reference.repo
+
+    @property
+    def gate(self) -> GatedModel | None:
+        """What keeps this person out, as far as the Hub has said it."""
+        refusal = self.description.refusal if self.description else None
+        return refusal if isinstance(refusal, GatedModel) else None
 
 
 def from_suggestion(suggestion: Suggestion, is_best: bool) -> Offer:
@@ -101,13 +107,13 @@ def from_description(described: Description, known: Offer | None = None) -> Offe
         downloads=described.downloads,
         likes=described.likes,
         shape=shape,
-        why_not=described.refusal.said if described.refusal else "",
+        why_not=_why_not(described),
         description=described,
     )
 
 
-def row_of(offer: Offer, available: int) -> Row:
-    """Return what the list shows; available: bytes of memory."""
+def row_of(offer: Offer, outlooks: Outlooks) -> Row:
+    """Return what the list shows."""
     facts = [phrases.parameters(offer.parameters)] if offer.parameters else []
     facts += [wording.size(offer.size)] if offer.size else []
     facts += [offer.licence] if offer.licence else []
@@ -115,7 +121,7 @@ def row_of(offer: Offer, available: int) -> Row:
     if offer.downloads is not None:
         facts.append(f"{offer.downloads:,} downloads")
         facts.append(f"{offer.likes or 0:,} likes")
-    remark, tone = _remark(offer, available)
+    remark, tone = _remark(offer, outlooks)
     return Row(str(offer.reference), offer.title, " · ".join(facts), remark, tone)
 
 
@@ -131,16 +137,22 @@ def arrange(
     return sorted(kept, key=lambda offer: -(getattr(offer, sort) or 0))
 
 
-def _remark(offer: Offer, available: int) -> tuple[str, Tone]:
+def _why_not(described: Description) -> str:
+    refusal = described.refusal
+    return "" if refusal is None or isinstance(refusal, GatedModel) else refusal.said
+
+
+def _remark(offer: Offer, outlooks: Outlooks) -> tuple[str, Tone]:
     if offer.why_not:
         return "cannot run", Tone.BAD
     if offer.praise:
         return "recommended", Tone.GOOD
-    if offer.shape is None:
+    look = best(outlooks(offer.shape, None)) if offer.shape else None
+    if look is None or look.fit is None:
         return "", Tone.PLAIN
-    best = min(fit_rows(offer.shape, available), key=lambda row: list(WORDS).index(row.tone))
-    words = best.words if best.tone is Tone.BAD else f"{best.words} in {best.precision}"
-    return words, best.tone
+    tone = tone_of(look)
+    words = words_of(look)
+    return (words if tone is Tone.BAD else f"{words} in {look.precision}"), tone
 
 
 def _praise(suggestion: Suggestion) -> str:

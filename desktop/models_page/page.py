@@ -3,7 +3,7 @@
 from enum import StrEnum
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from desktop.job_strip import JobStrip
 from desktop.models_page.downloads_view import DownloadsView
 from desktop.models_page.find_view import FindView
+from desktop.models_page.fitting import Outlooks
 from desktop.models_page.local_detail import LocalDetail
 from desktop.models_page.local_view import LocalView
 from desktop.models_page.offer_detail import OfferDetail
@@ -44,14 +45,14 @@ class ModelsPage(QWidget):
     folder_dropped = Signal(object)  # Path
     settings_wanted = Signal()
 
-    def __init__(self, host: str, palette: Palette) -> None:
+    def __init__(self, host: str, palette: Palette, outlooks: Outlooks) -> None:
         super().__init__()
         self.setAcceptDrops(True)
         self.local = LocalView(palette)
-        self.finder = FindView(host, palette)
+        self.finder = FindView(host, palette, outlooks)
         self.downloads = DownloadsView()
-        self.local_detail = LocalDetail(palette)
-        self.offer_detail = OfferDetail(host, palette)
+        self.local_detail = LocalDetail(palette, outlooks)
+        self.offer_detail = OfferDetail(host, palette, outlooks)
         self.job = JobStrip()
         self.hindrance = NoticeBox()
         self.hindrance.acted.connect(self.settings_wanted)
@@ -77,21 +78,27 @@ class ModelsPage(QWidget):
         right = QVBoxLayout(self._right)
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
-        right.addWidget(self.back, 0, Qt.AlignmentFlag.AlignLeft)
+        ways = QHBoxLayout()
+        ways.setContentsMargins(10, 8, 10, 0)
+        ways.addWidget(self.back)
+        ways.addStretch()
+        right.addLayout(ways)
         right.addWidget(self._details, 1)
         body = QHBoxLayout()
         body.setSpacing(0)
         body.addWidget(self._lists, 9)
         body.addWidget(self._right, 10)
-        banner = QHBoxLayout()
+        self._banner = QWidget()
+        banner = QHBoxLayout(self._banner)
         banner.setContentsMargins(16, 12, 16, 0)
         banner.addWidget(self.hindrance)
+        self._banner.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._header())
         column.addWidget(self.job)
-        column.addLayout(banner)
+        column.addWidget(self._banner)
         column.addLayout(body, 1)
 
     def _header(self) -> QWidget:
@@ -101,7 +108,7 @@ class ModelsPage(QWidget):
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(2)
         for tab in Tab:
-            choice = button(tab.value, "segment")
+            choice = button(tab.value, "tab")
             choice.setCheckable(True)
             self._group.addButton(choice)
             self.tabs[tab] = choice
@@ -138,7 +145,8 @@ class ModelsPage(QWidget):
     @Slot(object)
     def show_hindrance(self, notice: Notice | None) -> None:
         """Say that nothing may connect, and why."""
-        self.hindrance.show_notice(notice, "Open the settings" if notice else "")
+        self.hindrance.show_notice(notice, "Open the settings")
+        self._banner.setVisible(notice is not None)
 
     @Slot(object)
     def show_count(self, states: tuple[object, ...]) -> None:
@@ -169,7 +177,8 @@ class ModelsPage(QWidget):
         event.acceptProposedAction()
         self.folder_dropped.emit(Path(event.mimeData().urls()[0].toLocalFile()))
 
-    def arrange(self) -> None:
+    @Slot(object)
+    def arrange(self, _change: object = None) -> None:
         """Show list and detail beside each other, or the one that is wanted."""
         if not self.tabs:
             return

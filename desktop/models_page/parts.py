@@ -16,11 +16,12 @@ from PySide6.QtWidgets import (
 
 from desktop import wording
 from desktop.icons import picture
-from desktop.models_page.fitting import CONTEXT, FitRow
+from desktop.models_page.fitting import tone_of, words_of
 from desktop.rows import Tone
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.widgets import button, label, styled
+from engine.preflight import Outlook
 
 _LOOKS: dict[Tone, str] = {
     Tone.GOOD: "good",
@@ -41,6 +42,7 @@ class Facts(QWidget):
         self._form.setVerticalSpacing(6)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignTop)
         self.shown: dict[str, str] = {}
 
     def show_facts(self, facts: Iterable[tuple[str, str]]) -> None:
@@ -56,7 +58,7 @@ class Facts(QWidget):
             said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             said.setMinimumWidth(60)
             said.setAccessibleName(f"{name}: {value}")
-            self._form.addRow(label(name, "muted"), said)
+            self._form.addRow(label(name, "factName"), said)
 
 
 class FitTable(QWidget):
@@ -65,8 +67,7 @@ class FitTable(QWidget):
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         self._palette = palette
-        self._available = 0
-        self.rows: tuple[FitRow, ...] = ()
+        self.outlooks: tuple[Outlook, ...] = ()
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(14)
         self._grid.setVerticalSpacing(6)
@@ -79,9 +80,9 @@ class FitTable(QWidget):
         column.addLayout(self._grid)
         column.addWidget(self._caption)
 
-    def show_rows(self, rows: tuple[FitRow, ...], available: int) -> None:
-        """Show a row for each precision; available: bytes."""
-        self.rows, self._available = rows, available
+    def show_outlooks(self, outlooks: tuple[Outlook, ...]) -> None:
+        """Show a row for each precision."""
+        self.outlooks = outlooks
         self._fill()
 
     def recolour(self, palette: Palette) -> None:
@@ -93,19 +94,22 @@ class FitTable(QWidget):
         while item := self._grid.takeAt(0):
             if widget := item.widget():
                 widget.deleteLater()
-        for place, row in enumerate(self.rows):
-            said = label(row.words, _LOOKS[row.tone])
-            said.setAccessibleName(f"{row.precision}: {wording.size(row.needed)}, {row.words}")
-            mark = QLabel()
-            colour = row.tone.colour(self._palette)
-            mark.setPixmap(picture(row.tone, colour, 16, self.devicePixelRatio()))
-            cells = (label(str(row.precision), "strong"), label(wording.size(row.needed)), mark)
-            for column, cell in enumerate((*cells, said)):
+        for place, look in enumerate(self.outlooks):
+            for column, cell in enumerate(self._cells(look)):
                 self._grid.addWidget(cell, place, column)
-        self._caption.setText(
-            f"With {CONTEXT:,} tokens of context. {wording.size(self._available)} is free now."
-        )
-        self.setVisible(bool(self.rows))
+        self._caption.setText(_caption(self.outlooks))
+        self.setVisible(bool(self.outlooks))
+
+    def _cells(self, look: Outlook) -> tuple[QLabel, ...]:
+        tone, words = tone_of(look), words_of(look)
+        size = wording.size(look.running) if look.fit else ""
+        said = label(words, _LOOKS[tone], wraps=True)
+        said.setAccessibleName(f"{look.precision}: {size} {words}")
+        mark = QLabel()
+        if tone:
+            colour = tone.colour(self._palette)
+            mark.setPixmap(picture(tone, colour, 16, self.devicePixelRatio()))
+        return label(str(look.precision), "strong"), label(size), mark, said
 
 
 class NoticeBox(QFrame):
@@ -120,7 +124,7 @@ class NoticeBox(QFrame):
         self.way_out = label("", wraps=True)
         for line in (self.sentence, self.way_out):
             line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.action = button("", "noticeButton")
+        self.action = button("Try again", "noticeButton")
         self.action.clicked.connect(self.acted)
         row = QHBoxLayout()
         row.addWidget(self.action)
@@ -162,3 +166,14 @@ class Scroller(QScrollArea):
         self.column.setContentsMargins(20, 18, 20, 18)
         self.column.setSpacing(14)
         self.setWidget(inside)
+
+
+def _caption(outlooks: tuple[Outlook, ...]) -> str:
+    if not outlooks:
+        return ""
+    packing = max(look.packing for look in outlooks)
+    once = f"Quantising it once takes up to {wording.size(packing)}. " if packing else ""
+    first = outlooks[0]
+    return (
+        f"With {first.context:,} tokens of context. {once}{wording.size(first.free)} is free now."
+    )

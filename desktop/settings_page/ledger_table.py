@@ -41,32 +41,30 @@ class LedgerModel(QAbstractTableModel):
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
         """Return a column's name."""
-        if role == Qt.ItemDataRole.DisplayRole and orientation is Qt.Orientation.Horizontal:
-            return COLUMNS[section]
+        if orientation is Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return COLUMNS[section]
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what stands in a cell; hovering shows all of it."""
         if not index.isValid():
             return None
-        cells = cells_of(self._connections[index.row()])
+        connection = self._connections[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return cells[index.column()]
+            return cells_of(connection)[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join(cells)
+            return f"{connection.at}\n{connection.host} ({connection.address}), {connection.why}"
         return None
 
 
 def cells_of(connection: Connection) -> tuple[str, str, str, str]:
     """Return what is told of a connection; the time in this computer's own zone."""
     try:
-        when = datetime.fromisoformat(connection.at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        when = datetime.fromisoformat(connection.at).astimezone().strftime("%d %b %H:%M")
     except ValueError:
         when = connection.at
-    where = connection.host
-    if connection.address != connection.host:
-        where += f" ({connection.address})"
-    if connection.port:
-        where += f", port {connection.port}"
     why = connection.why or "nobody asked for it"
-    return when, where, why, "allowed" if connection.allowed else "refused"
+    return when, connection.host, why, "allowed" if connection.allowed else "refused"

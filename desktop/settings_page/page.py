@@ -23,7 +23,7 @@ class SettingsPage(QWidget):
         self.job = JobStrip()
         header = styled(QWidget(), "header")
         across = QHBoxLayout(header)
-        across.setContentsMargins(20, 13, 20, 13)
+        across.setContentsMargins(20, 14, 20, 14)
         across.addWidget(label("Settings", "heading"))
         self._scroller = scroller = Scroller("Settings")
         inside = QWidget()

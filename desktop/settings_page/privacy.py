@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QAbstractItemView,
     QCheckBox,
     QHBoxLayout,
@@ -35,9 +36,11 @@ class PrivacySection(QWidget):
     def __init__(self, host: str) -> None:
         super().__init__()
         self.sealed = QCheckBox("Sealed mode: connect to nothing at all")
+        self.sealed.setAccessibleName(self.sealed.text())
         self.sealed.setAccessibleDescription("Every connection is refused while it is on.")
         self.token = label("", "plain", wraps=True)
         self.forget = button("Forget the token", "outlined")
+        self.forget.hide()
         self.connections = LedgerModel()
         self.table = styled(QTableView(), "ledger")
         self.count = label("", "muted", wraps=True)
@@ -74,6 +77,8 @@ class PrivacySection(QWidget):
         table.setWordWrap(False)
         table.setTabKeyNavigation(False)
         table.verticalHeader().hide()
+        for corner in table.findChildren(QAbstractButton):
+            corner.setAccessibleName("All connections")
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         header = table.horizontalHeader()

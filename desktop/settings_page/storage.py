@@ -1,5 +1,7 @@
 """Storage: where the models lie, and what packed weights take."""
 
+from pathlib import Path
+
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -7,12 +9,17 @@ from desktop import wording
 from desktop.library_controller import Storage
 from desktop.widgets import button, label
 
+_PACKED = (
+    "Weights in the form that this CPU reads fastest: made when a model is loaded first, and made "
+    "again where they are missing."
+)
+
 
 class StorageSection(QWidget):
     """The disk."""
 
     folder_wanted = Signal()  # to be opened
-    move_wanted = Signal(str)  # to this folder
+    move_wanted = Signal(object)  # Path to move to
     reclaim_wanted = Signal()
 
     def __init__(self) -> None:
@@ -23,6 +30,7 @@ class StorageSection(QWidget):
         self.open = button("Open folder", "outlined", spoken="Open the folder of models")
         self.move_to = button("Move…", "outlined", "Move all models to another folder or disk")
         self.reclaim = button("Reclaim", "outlined")
+        self.reclaim.hide()
         places, sizes = QHBoxLayout(), QHBoxLayout()
         places.addWidget(self.open)
         places.addWidget(self.move_to)
@@ -49,20 +57,15 @@ class StorageSection(QWidget):
         """Show what is where."""
         self.root.setText(str(storage.root))
         self.free.setText(f"{wording.size(storage.free)} are free there.")
-        self.packed.setText(
-            f"{wording.size(storage.packed)}: weights in the form that the CPU reads fastest, made "
-            "when a model is loaded first and made again where they are missing. "
-            + (
-                f"{wording.size(storage.unused_bytes)} of them belong to no model."
-                if storage.unused
-                else "All of them belong to a model."
-            )
-        )
-        self.reclaim.setText(f"Reclaim {wording.size(storage.unused_bytes)}")
+        unused = wording.size(storage.unused_bytes)
+        amount = f"They take {wording.size(storage.packed)}." if storage.packed else "None yet."
+        rest = f" {unused} of that belong to no model." if storage.unused else ""
+        self.packed.setText(f"{_PACKED} {amount}{rest}")
+        self.reclaim.setText(f"Reclaim {unused}")
         self.reclaim.setAccessibleName(self.reclaim.text())
         self.reclaim.setVisible(bool(storage.unused))
 
     def _choose(self) -> None:
         folder = QFileDialog.getExistingDirectory(self.window(), "Move the models to")
         if folder:
-            self.move_wanted.emit(folder)
+            self.move_wanted.emit(Path(folder))

@@ -63,7 +63,6 @@ class NumberBox(QDoubleSpinBox):
         super().__init__()
         self.setKeyboardTracking(False)  # a number is taken once it is typed
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # arrow keys count
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFixedWidth(_EDITOR)
 

@@ -16,26 +16,11 @@ from desktop.models_page.finding import Finding
 from desktop.models_page.page import Tab
 from desktop.navigation import Page
 from desktop.state import Notice
-from engine.fit import expected_memory
-from engine.hardware import available_memory, read_cpu
-from engine.store.catalogue import load_catalogue, recommend
 from engine.store.downloads import DownloadState
 from engine.store.local import StoredModel
 from engine.store.reference import Reference, endpoint, parse_reference
 from engine.store.removal import DeletePlan
 from engine.store.verify import Verification
-
-
-def suggest(finding: Finding) -> None:
-    """Put the catalogue into the Find tab, the best for this machine first; asks no network."""
-    finding.suggest(
-        recommend(
-            load_catalogue(),
-            available_memory(),
-            read_cpu().threads,
-            lambda entry, precision, context: expected_memory(entry.shape, precision, context),
-        )
-    )
 
 
 def connect_find(window: MainWindow, hub: HubController, finding: Finding) -> None:
@@ -69,7 +54,7 @@ def connect_find(window: MainWindow, hub: HubController, finding: Finding) -> No
     finding.status_changed.connect(view.show_status)
     finding.trouble_changed.connect(view.show_trouble)
     finding.choice_changed.connect(detail.show_choice)
-    finding.choice_changed.connect(lambda _choice: page.arrange())
+    finding.choice_changed.connect(page.arrange)
     hub.search_began.connect(finding.begin_search)
     hub.search_ended.connect(finding.end_search)
     hub.search_failed.connect(finding.fail_search)
@@ -120,6 +105,7 @@ def connect_downloads(
     rows.find_wanted.connect(lambda: page.show_tab(Tab.FIND))
     hub.downloads_changed.connect(show)
     hub.download_ended.connect(lambda _state: library.refresh())
+    library.models_changed.connect(finding.take_models)
 
 
 def connect_library(
@@ -169,7 +155,7 @@ def connect_library(
     detail.repair_wanted.connect(repair)
     page.job.cancel_wanted.connect(library.stop_job)
     library.models_changed.connect(show_models)
-    library.models_changed.connect(lambda _models: page.arrange())
+    library.models_changed.connect(page.arrange)
     library.storage_changed.connect(page.offer_detail.show_storage)
     library.job_changed.connect(page.job.show_job)
     library.noticed.connect(page.job.show_notice)

@@ -22,6 +22,7 @@ def load_request(args: argparse.Namespace) -> Load:
         context_length=getattr(args, "context_length", None),
         quantisation=quantisation_from(args),
         threads=args.threads,
+        regardless=args.regardless,
     )
 
 

@@ -1,11 +1,10 @@
 """The grammar of the command line: commands, options, their ranges and the help."""
 
 import argparse
-import math
-from collections.abc import Callable
 from typing import get_args
 
-from engine.cli.store_options import add_models
+from engine.cli.ranges import number
+from engine.cli.store_options import add_models, add_network, add_regardless
 from engine.doctor import tern_version
 from engine.messages import KernelChoice, LowPrecision, Overflow, Precision
 from engine.models import DEMO
@@ -21,30 +20,10 @@ examples:
   tern generate --model Qwen/Qwen3-0.6B --precision int8 --prompt - --json < question.txt
   tern bench --model demo --precision all
   tern perplexity --model demo --precision int4 --text book.txt
-  tern models list
+  tern models catalogue
+  tern models download HuggingFaceTB/SmolLM2-360M-Instruct
   tern doctor
 """
-
-
-def number(
-    kind: type[int] | type[float], low: float, high: float = math.inf, above: bool = False
-) -> Callable[[str], float]:
-    """Return a converter for argparse that takes finite numbers from low to high.
-
-    above: leave out `low` itself.
-    """
-
-    def convert(text: str) -> float:
-        value = kind(text)
-        fits = low <= value <= high and math.isfinite(value) and not (above and value == low)
-        if not fits:
-            start = f"above {low}" if above else f"{low} or more"
-            end = "" if high == math.inf else f" and {high} at most"
-            raise argparse.ArgumentTypeError(f"{text} is not {start}{end}")
-        return value
-
-    convert.__name__ = "whole number" if kind is int else "number"  # argparse's error names it
-    return convert
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -73,6 +52,9 @@ def build_parser() -> argparse.ArgumentParser:
         return parser
 
     add_models(verb)
+    network = _command(commands, "network", "list the connections that were made, or forbid all")
+    add_network(network)
+    _add_json(network)
     # `bench` and `doctor` run these as processes of their own; the help leaves them out.
     commands.add_parser("ipex-level", allow_abbrev=False)
     bandwidth = commands.add_parser("read-bandwidth", allow_abbrev=False)
@@ -154,6 +136,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=number(int, 1, 2**16), metavar="N", help="default: the physical cores"
     )
+    add_regardless(parser)
 
 
 def _add_precision(parser: argparse.ArgumentParser) -> None:

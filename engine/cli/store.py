@@ -6,9 +6,13 @@ from types import TracebackType
 
 from engine.cli import console
 from engine.cli.session import Explained
+from engine.network import Ledger, Network
 from engine.paths import Paths
 from engine.settings import SettingsFile
+from engine.store.description import Description
+from engine.store.hub import Hub
 from engine.store.meter import Meter
+from engine.store.reference import parse_reference
 
 _TELL_S = 0.1
 
@@ -20,6 +24,22 @@ def open_settings() -> tuple[SettingsFile, Paths]:
     if settings.trouble:
         console.note(settings.trouble)
     return settings, paths
+
+
+def make_network(paths: Paths) -> Network:
+    """Return what may connect: nothing while the settings say sealed, asked at each connection."""
+    return Network(Ledger(paths.ledger), lambda: SettingsFile.of(paths).value.sealed)
+
+
+def make_hub(paths: Paths) -> Hub:
+    """Return the Hub that HF_ENDPOINT names."""
+    return Hub(make_network(paths))
+
+
+def describe(name: str, paths: Paths) -> Description:
+    """Return what the Hub says of the model `name`. Raises BadReference, and what the Hub does."""
+    reference = parse_reference(name)
+    return make_hub(paths).describe(reference.repo, reference.revision)
 
 
 def confirm(question: str, yes: bool) -> None:

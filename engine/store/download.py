@@ -3,20 +3,20 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from engine.errors import Stopped, UnwritableFolder
 from engine.store.description import RemoteFile
-from engine.store.hub import Hub
+from engine.store.hub import Hub, authorisation
 from engine.store.line import TICK_S
 from engine.store.partial import disk_full, free_bytes
 from engine.store.phase import OnProgress, Phase
 from engine.store.placing import Place
 from engine.store.plan import Plan
-from engine.store.transfer import Patience, Transfer
+from engine.store.token import read_token
+from engine.store.transfer import Job, Patience, Transfer
 
 
 def check_disk(plan: Plan, root: Path) -> None:
@@ -42,12 +42,13 @@ def download(
     Raises Stopped, DiskFull, Sealed and what `Transfer.run` raises.
     """
     place = Place(root, plan.repo)
-    run = _Run(hub, plan, place, stop or threading.Event(), patience or Patience())
+    header = authorisation(read_token())
+    job = Job(hub, plan, header, stop or threading.Event(), patience or Patience())
     with hub.network.purpose(f"Downloading {plan.repo}"):
         check_disk(plan, root)
         done = 0
         for file in plan.files:
-            run.fetch(file, _counted_from(done, on_progress))
+            _fetch(job, place, file, _counted_from(done, on_progress))
             done += file.size
             on_progress(Phase.RECEIVING, done)
     return place.publish(plan)
@@ -57,31 +58,11 @@ def _counted_from(start: int, on_progress: OnProgress) -> OnProgress:
     return lambda phase, size: on_progress(phase, start + size)
 
 
-@dataclass(frozen=True)
-class _Run:
-    hub: Hub
-    plan: Plan
-    place: Place
-    stop: threading.Event
-    patience: Patience
-    reached: threading.Event = field(default_factory=threading.Event)
-
-    def fetch(self, file: RemoteFile, on_progress: OnProgress) -> None:
-        """Bring one file, unless it is there already."""
-        lock = self.place.lock(file)
-        with _locked(lock, self.stop, lambda: on_progress(Phase.LOCKED, 0)):
-            if self.place.has(file, self.plan.commit):
-                return
-            Transfer(
-                self.hub,
-                self.plan,
-                file,
-                self.place.blob(file),
-                self.stop,
-                on_progress,
-                self.patience,
-                self.reached,
-            ).run()
+def _fetch(job: Job, place: Place, file: RemoteFile, on_progress: OnProgress) -> None:
+    """Bring one file, unless it is there already."""
+    with _locked(place.lock(file), job.stop, lambda: on_progress(Phase.LOCKED, 0)):
+        if not place.has(file, job.plan.commit):
+            Transfer(job, file, place.blob(file), on_progress).run()
 
 
 @contextlib.contextmanager

@@ -66,7 +66,7 @@ class Hub:
         Unreachable and others of `failures`.
         """
         with self.network.purpose("Searching the Hub"), failures("the search"):
-            found = self._api().list_models(
+            found = self._api(read_token()).list_models(
                 search=query.strip() or None,
                 pipeline_tag="text-generation",
                 filter="safetensors",
@@ -87,9 +87,11 @@ class Hub:
         if not is_revision(reference.revision):
             raise NotOnHub(what=f"revision {reference.revision[:80]!r} of {repo}")
         with self.network.purpose(f"Reading about {repo}"), failures(str(reference)):
-            info = self._api().model_info(repo, revision=reference.revision, files_metadata=True)
+            token = read_token()
+            api = self._api(token)
+            info = api.model_info(repo, revision=reference.revision, files_metadata=True)
             files = _files(repo, info)
-            config = self._config(repo, info, files)
+            config = self._config(repo, info, files, token)
         architecture = architecture_of(config or info.config)
         page = f"{endpoint()}/{repo}"
         shape, refusal = judge(repo, files, architecture, config, page)
@@ -111,26 +113,21 @@ class Hub:
             refusal=refusal,
         )
 
-    def authorisation(self) -> dict[str, str]:
-        """Return the header that carries the person's token, if there is one."""
-        token = read_token()
-        return {"Authorization": f"Bearer {token}"} if token else {}
-
     def address(self, repo: str, commit: str, path: str) -> str:
         """Return where the file `path` of a commit is fetched."""
         from huggingface_hub import hf_hub_url
 
         return hf_hub_url(repo, path, revision=commit, endpoint=endpoint())
 
-    def _api(self) -> "HfApi":
+    def _api(self, token: str | None) -> "HfApi":
         from huggingface_hub import HfApi, configure_http_backend
 
         # The client has one session factory for the whole process: each use sets it anew.
         configure_http_backend(self.session)
-        return HfApi(endpoint(), token=read_token() or False, headers={"user-agent": "tern"})
+        return HfApi(endpoint(), token=token or False, headers={"user-agent": "tern"})
 
     def _config(
-        self, repo: str, info: "ModelInfo", files: tuple[RemoteFile, ...]
+        self, repo: str, info: "ModelInfo", files: tuple[RemoteFile, ...], token: str | None
     ) -> dict[str, Any] | None:
         """Return config.json, {} where there is none, None where the gate is closed."""
         from engine.store.session import read_bounded
@@ -138,7 +135,7 @@ class Hub:
         if not any(file.path == "config.json" for file in files):
             return {}
         address = self.address(repo, str(info.sha), "config.json")
-        headers = self.authorisation()
+        headers = authorisation(token)
         with (
             self.session() as session,
             session.get(address, headers=headers, stream=True) as response,
@@ -149,6 +146,11 @@ class Hub:
                 return None
             body = read_bounded(response, _CONFIG_LIMIT)
         return _config_in(repo, body)
+
+
+def authorisation(token: str | None) -> dict[str, str]:
+    """Return the header that carries an access token, if there is one."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 @contextlib.contextmanager

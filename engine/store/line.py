@@ -12,10 +12,15 @@ from contextvars import copy_context
 from types import TracebackType
 
 import requests
+import urllib3
 
 TICK_S = 0.25
 _READ = 1 << 20  # bytes at most of one piece
 _AHEAD = 8  # pieces that may wait to be written
+
+
+class LineBroken(Exception):
+    """The request failed or the answer ended before its time; the cause says how."""
 
 
 class Line:
@@ -47,7 +52,7 @@ class Line:
     def events(self) -> Iterator[requests.Response | bytes]:
         """Yield the answer's head, then pieces of its body; b"" where none came for TICK_S.
 
-        Raises what the request raised.
+        Raises LineBroken, or what the network's rules raise.
         """
         ended = False
         while not ended:
@@ -56,6 +61,8 @@ class Line:
             except queue.Empty:
                 yield b""
                 continue
+            if isinstance(item, OSError | urllib3.exceptions.HTTPError):  # requests' are OSErrors
+                raise LineBroken from item
             if isinstance(item, Exception):
                 raise item
             ended = item == b""

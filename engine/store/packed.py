@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.kernels.base import TORCH_LAYOUTS, core_built
-from engine.messages import Precision
+from engine.messages import Kernel, Precision
 from engine.store.files import folder_size
 from engine.store.hub_cache import identity
 
@@ -33,6 +33,7 @@ class PackedFolder:
     folder: Path
     source: str
     precision: Precision | None
+    kernel: Kernel
     size: int
     is_current: bool
 
@@ -55,6 +56,16 @@ def packed_folders(root: Path) -> list[PackedFolder]:
     except OSError:
         return []
     return [_read(folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def is_there(root: Path, model: Path, precision: Precision, kernel: Kernel) -> bool:
+    """Return whether a load of `model` finds its weights packed, by the usual recipe or another."""
+    source = identity(model)
+    return precision is Precision.BF16 or any(
+        (packed.source, packed.precision, packed.kernel) == (source, precision, kernel)
+        for packed in packed_folders(root)
+        if packed.is_current
+    )
 
 
 def useless(root: Path, known: Collection[str]) -> list[PackedFolder]:
@@ -87,19 +98,19 @@ def _read(folder: Path) -> PackedFolder:
     layout = match["layout"] if match else ""
     words = layout.split("-")
     precision = next((p for p in Precision if p in words), None)
-    return PackedFolder(
-        folder, source, precision, folder_size(folder), _is_current(layout, precision, number)
-    )
+    kernel = next((kernel for kernel in Kernel if kernel in words), Kernel.NATIVE)
+    is_current = _is_current(layout, precision, kernel, number)
+    return PackedFolder(folder, source, precision, kernel, folder_size(folder), is_current)
 
 
-def _is_current(layout: str, precision: Precision | None, number: object) -> bool:
+def _is_current(layout: str, precision: Precision | None, kernel: Kernel, number: object) -> bool:
     if precision is None:
         return False
-    if layout.startswith("ipex-"):
+    if kernel is Kernel.IPEX:
         return number == IPEX_FORMAT
     if number != NATIVE_FORMAT:
         return False
-    if layout.startswith("torch-"):
+    if kernel is Kernel.TORCH:
         return re.fullmatch(TORCH_LAYOUTS[precision].format(isa="[a-z0-9]+"), layout) is not None
     return core_built() and layout == f"{precision}-{_core_layout()}"
 

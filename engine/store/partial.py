@@ -54,15 +54,16 @@ class Partial:
 
     def read_back(self, on_read: Callable[[int], None]) -> None:
         """Hash what an earlier run left; on_read: told how many bytes are hashed, may raise."""
+        while chunk := self._read():
+            self._digest.update(chunk)
+            self.size += len(chunk)
+            on_read(self.size)
+
+    def _read(self) -> bytes:
         try:
-            while chunk := self._stream.read(_READ):
-                self._digest.update(chunk)
-                self.size += len(chunk)
-                on_read(self.size)
+            return self._stream.read(_READ) or b""
         except OSError as error:
             raise self._explained(error) from error
-        if self.size > self._file.size:
-            self.restart()
 
     def write(self, data: bytes) -> None:
         """Append `data`. Raises DiskFull or UnwritableFolder; what was written before is kept."""

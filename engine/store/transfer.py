@@ -8,7 +8,7 @@ import random
 import re
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NoReturn
@@ -19,7 +19,7 @@ import urllib3
 from engine.errors import BrokenDownload, DamagedDownload, RateLimited, Stopped
 from engine.store.description import RemoteFile
 from engine.store.hub import Hub, raise_for_status
-from engine.store.line import TICK_S, Line
+from engine.store.line import TICK_S, Line, LineBroken
 from engine.store.partial import Partial, partial_of
 from engine.store.phase import OnProgress, Phase
 from engine.store.plan import Plan
@@ -51,35 +51,37 @@ class _Broken(Exception):
         self.wait = wait
 
 
-class Transfer:
-    """One file of a commit on its way to `blob`.
+@dataclass(frozen=True)
+class Job:
+    """What the transfers of one download share.
 
-    stop: set from any thread, ends it within a second; on_progress: told the phase and the bytes
-    that have arrived, at least every TICK_S; reached: set once the Hub has answered: until then
-    a connection that fails is not tried again, as there is no network.
+    stop: set from any thread, ends them within a second; authorisation: the header with the token,
+    asked for once, as a keyring may ask the person each time; reached: set once the Hub has
+    answered: until then a connection that fails is not tried again, as there is no network.
     """
 
-    def __init__(
-        self,
-        hub: Hub,
-        plan: Plan,
-        file: RemoteFile,
-        blob: Path,
-        stop: threading.Event,
-        on_progress: OnProgress,
-        patience: Patience,
-        reached: threading.Event,
-    ) -> None:
-        self._hub = hub
-        self._repo = plan.repo
-        self._address = hub.address(plan.repo, plan.commit, file.path)
+    hub: Hub
+    plan: Plan
+    authorisation: dict[str, str]
+    stop: threading.Event
+    patience: Patience
+    reached: threading.Event = field(default_factory=threading.Event)
+
+
+class Transfer:
+    """One file of a download on its way to `blob`.
+
+    on_progress is told the phase and the bytes that have arrived, at least every TICK_S.
+    """
+
+    def __init__(self, job: Job, file: RemoteFile, blob: Path, on_progress: OnProgress) -> None:
+        self._job = job
         self._file = file
         self._blob = blob
-        self._stop = stop
         self._on_progress = on_progress
-        self._patience = patience
-        self._reached = reached
-        self._headers: dict[str, str] = {}
+        self._address = job.hub.address(job.plan.repo, job.plan.commit, file.path)
+        # requests leaves the token out where the Hub redirects to another host.
+        self._headers = {"Accept-Encoding": "identity", **job.authorisation}
 
     def run(self) -> None:
         """Bring the whole file. Raises Stopped, BrokenDownload, DamagedDownload, DiskFull, Sealed,
@@ -94,7 +96,7 @@ class Transfer:
                     return
                 partial.restart()
                 # A cache on the way may hold the damaged copy.
-                self._headers = {"Cache-Control": "no-cache"}
+                self._headers["Cache-Control"] = "no-cache"
         raise DamagedDownload(file=self._file.path)
 
     def _complete(self, partial: Partial) -> None:
@@ -107,15 +109,15 @@ class Transfer:
             except _Broken as broken:
                 reason, wait = broken.reason, broken.wait
             failures = 1 if partial.size - before >= _PROGRESS else failures + 1
-            if failures >= self._patience.tries:
+            if failures >= self._job.patience.tries:
                 raise BrokenDownload(file=self._file.path, times=failures, reason=reason)
             self._wait(self._back_off(failures) if wait is None else wait, partial.size)
 
     def _attempt(self, partial: Partial) -> None:
         """Receive what is missing. Raises _Broken where it did not all come."""
         try:
-            headers = self._request_headers(partial.size)
-            with Line(self._hub.session(), self._address, headers) as line:
+            wanted = {"Range": f"bytes={partial.size}-"} if partial.size else {}
+            with Line(self._job.hub.session(), self._address, self._headers | wanted) as line:
                 for event in line.events():
                     if isinstance(event, requests.Response):
                         self._accept(event, partial)
@@ -125,21 +127,18 @@ class Transfer:
                     else:
                         partial.write(event)
                     self._tell(Phase.RECEIVING, partial.size)
-        except (OSError, urllib3.exceptions.HTTPError) as error:  # requests' own are OSErrors
-            if is_unreachable(error) and not self._reached.is_set():
+        except LineBroken as broken:
+            error = broken.__cause__
+            assert isinstance(error, Exception)
+            if is_unreachable(error) and not self._job.reached.is_set():
                 raise explained(error, self._address) from error
             raise _Broken(_reason(error, self._address)) from error
         if not partial.is_complete:
             raise _Broken("the server ended it early")
 
-    def _request_headers(self, start: int) -> dict[str, str]:
-        # requests leaves the token out where the Hub redirects to another host.
-        headers = {"Accept-Encoding": "identity", **self._hub.authorisation(), **self._headers}
-        return headers | ({"Range": f"bytes={start}-"} if start else {})
-
     def _accept(self, answer: requests.Response, partial: Partial) -> None:
         """Bring `partial` to where the answer's body begins. Raises _Broken or a refusal."""
-        self._reached.set()
+        self._job.reached.set()
         if answer.status_code == 206:
             found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
             if not found or int(found[1]) != partial.size or not self._is_size(found[2]):
@@ -160,28 +159,29 @@ class Transfer:
         status = answer.status_code
         if status in _OFTEN_TEMPORARY:
             wait = _retry_after(answer.headers.get("Retry-After", ""))
-            if wait is not None and wait > self._patience.longest_retry_after:
+            if wait is not None and wait > self._job.patience.longest_retry_after:
                 raise RateLimited(wait=f"{wait / 60:.0f} minutes")
             raise _Broken(f"the server answered with HTTP {status}", wait)
         if status in _EXPIRED and answer.history:
             raise _Broken(f"the CDN answered with HTTP {status}")
-        raise_for_status(answer, self._repo)
+        raise_for_status(answer, self._job.plan.repo)
         raise _Broken(f"the server answered with HTTP {status}")
 
     def _back_off(self, failures: int) -> float:
-        wait = min(self._patience.longest_wait, self._patience.first_wait * 2.0 ** (failures - 1))
+        patience = self._job.patience
+        wait = min(patience.longest_wait, patience.first_wait * 2.0 ** (failures - 1))
         return wait * random.uniform(0.5, 1.0)  # so that not all come back at once
 
     def _wait(self, seconds: float, size: int) -> None:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._tell(Phase.RETRYING, size)
-            self._stop.wait(min(left, TICK_S))
+            self._job.stop.wait(min(left, TICK_S))
 
     def _tell(self, phase: Phase, size: int) -> None:
-        if self._stop.is_set():
+        if self._job.stop.is_set():
             raise Stopped
-        self._hub.network.check()  # sealed in mid-download
+        self._job.hub.network.check()  # sealed in mid-download
         self._on_progress(phase, size)
 
 

@@ -173,9 +173,7 @@ def test_the_mark_stands_after_as_many_messages_as_were_sent_and_dropped() -> No
             context_used=1, context_length=1, peak_rss_bytes=0, dropped_messages=dropped or 0,
         )  # fmt: skip
         metrics = None if dropped is None else known
-        return Message(
-            number, 1, None, role, content, "whole", 0.0, (number,), metrics=metrics
-        )
+        return Message(number, 1, None, role, content, "whole", 0.0, (number,), metrics=metrics)
 
     path = [
         message(1, "user"),

@@ -30,7 +30,7 @@ def test_changes_are_kept(path: Path) -> None:
     file = PersonaFile(path)
     pirate = Persona(
         name="Pirate",
-        system_prompt="Speak like a pirate.\n\"Arr\" – ünïcode.",
+        system_prompt='Speak like a pirate.\n"Arr" – ünïcode.',
         sampling=SamplingSettings(temperature=1.2, seed=7, stop=("\n\n", "END")),
     )
     file.add(pirate)

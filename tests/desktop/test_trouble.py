@@ -104,6 +104,17 @@ def test_a_failed_load_keeps_the_conversation_and_offers_another_model(
     assert shown(ready) == ["hello", "You said: hello."]
 
 
+def test_a_model_that_does_not_fit_can_be_loaded_anyway(ready: Desktop, qtbot: QtBot) -> None:
+    ready.controller.select(model="huge")
+    wait_for(qtbot, ready, State.IDLE)
+    notice = ready.window.chat.notice
+    assert "needs about 900.0 GB" in notice.sentence.text()
+    assert not notice.buttons[WayOut.LOAD].isVisible()
+    click(qtbot, notice.buttons[WayOut.LOAD_ANYWAY])
+    wait_for(qtbot, ready, State.READY)
+    assert ready.settings.value.model == "huge" and not notice.isVisible()
+
+
 def test_a_failed_load_gives_the_queued_question_back(
     open_window: OpenWindow, qtbot: QtBot
 ) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,15 @@ def noise_model(seed: int = 0, size: int = WEIGHTS_SIZE) -> dict[str, bytes]:
         "tokenizer.json": b"{}",
         WEIGHTS: random.Random(seed).randbytes(size),
     }
+
+
+def arrived(cache: Path) -> int:
+    """The size of the largest part of a file under a cache, while a download goes on."""
+    sizes = [0]
+    for part in incomplete(cache):
+        with suppress(FileNotFoundError):  # it has become whole
+            sizes.append(part.stat().st_size)
+    return max(sizes)
 
 
 def incomplete(cache: Path) -> list[Path]:

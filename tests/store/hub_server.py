@@ -346,8 +346,8 @@ class _Handler(BaseHTTPRequestHandler):
         chunk = max(1, fault.at // 20) if fault and fault.kind == "slow" else _CHUNK
         for at in range(start, end, chunk):
             piece = content[at : min(at + chunk, end)]
+            self.asked.sent += len(piece)  # before the client can be done with it
             self.wfile.write(piece)
-            self.asked.sent += len(piece)
             if fault and fault.kind == "slow":
                 time.sleep(0.05)
         if fault and fault.kind == "stall":

@@ -3,12 +3,11 @@
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
-from engine.errors import BrokenDownload, ModelNotFound, Stopped
+from engine.errors import BrokenDownload, ModelNotFound, Stopped, UnwritableFolder
 from engine.models import local_models, resolve
 from engine.network import Network
 from engine.store.download import download
@@ -77,6 +76,22 @@ def test_half_a_model_looks_like_none(
         with pytest.raises(ModelNotFound):
             resolve(name)
     assert "tern/noise" not in [model.name for model in local_models()]
+
+
+def test_a_snapshot_that_was_not_finished_looks_like_none(
+    repository: Repository, client: Hub, cache: Path
+) -> None:
+    planned = plan(client.describe("tern/noise"))
+    place = Place(cache, "tern/noise")
+    for file in planned.files:
+        place.blob(file).parent.mkdir(parents=True, exist_ok=True)
+        if file.path != WEIGHTS:
+            place.blob(file).write_bytes(repository.files()[file.path].content)
+    with pytest.raises(UnwritableFolder):
+        place.publish(planned)
+    for name in ("tern/noise", f"tern/noise@{repository.head}"):
+        with pytest.raises(ModelNotFound):
+            resolve(name)
 
 
 def test_a_commit_in_mid_download_changes_nothing(
@@ -172,16 +187,18 @@ print(download(client, plan(client.describe("tern/noise")), root / "cache"))
 def test_two_programs_that_want_the_same_model_fetch_it_once(
     hub: HubServer, repository: Repository, fetch: Download, tmp_path: Path
 ) -> None:
-    hub.fault("slow", WEIGHTS, at=1_000_000)
+    hub.fault("stall", WEIGHTS, at=500_000)
+
+    def on_progress(phase: Phase, _done: int) -> None:
+        if phase is Phase.LOCKED:
+            hub.release()
+
     command = [sys.executable, "-c", _OTHER_TERN, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
-        while not incomplete(tmp_path):
-            time.sleep(0.01)
-        phases: list[Phase] = []
-        folder = fetch(on_progress=lambda phase, _done: phases.append(phase))
+        assert hub.stalled.wait(30)
+        folder = fetch(on_progress=on_progress)
         said, _ = other.communicate(timeout=60)
     assert Path(said.strip()) == folder
-    assert Phase.LOCKED in phases
     assert hub.sent(WEIGHTS) == WEIGHTS_SIZE
 
 

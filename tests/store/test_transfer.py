@@ -27,7 +27,15 @@ from engine.store.download import download
 from engine.store.hub import Hub
 from engine.store.phase import Phase
 from engine.store.plan import plan
-from tests.store.conftest import QUICK, WEIGHTS, WEIGHTS_SIZE, Download, incomplete, noise_model
+from tests.store.conftest import (
+    QUICK,
+    WEIGHTS,
+    WEIGHTS_SIZE,
+    Download,
+    arrived,
+    incomplete,
+    noise_model,
+)
 from tests.store.hub_repository import Repository
 from tests.store.hub_server import HubServer, Request
 
@@ -103,8 +111,9 @@ def test_a_file_that_is_always_damaged_is_refused_and_the_others_kept(
     assert hub.sent("tokenizer.json") == before
 
 
-def test_what_was_damaged_in_an_earlier_run_is_found_by_the_hash(
-    hub: HubServer, repository: Repository, fetch: Download, tmp_path: Path
+@pytest.mark.parametrize("junk", [b"not what it was", bytes(2 * WEIGHTS_SIZE)])
+def test_what_was_damaged_in_an_earlier_run_is_found_out(
+    junk: bytes, hub: HubServer, repository: Repository, fetch: Download, tmp_path: Path
 ) -> None:
     hub.fault("break", WEIGHTS, at=500_000, times=QUICK.tries + 1)
     with pytest.raises(BrokenDownload):
@@ -112,8 +121,10 @@ def test_what_was_damaged_in_an_earlier_run_is_found_by_the_hash(
     hub.faults.clear()
     (part,) = incomplete(tmp_path)
     with part.open("r+b") as file:
-        file.write(b"not what it was")
+        file.write(junk)
+    sent = hub.sent(WEIGHTS)
     assert same(fetch(), repository)
+    assert hub.sent(WEIGHTS) - sent <= 1.5 * WEIGHTS_SIZE
 
 
 def test_a_stalled_socket_is_noticed_and_the_rest_comes_over_a_new_one(
@@ -230,21 +241,25 @@ def test_stop_is_answered_within_a_second_and_keeps_what_came(
 
     thread = threading.Thread(target=run)
     thread.start()
-    while not any(part.stat().st_size > 100_000 for part in incomplete(tmp_path)):
+    while arrived(tmp_path) < 100_000:
         time.sleep(0.01)
     asked = time.monotonic()
     stop.set()
     thread.join(10)
     assert ended[0] - asked < 1
+    while any(thread.name == "line" for thread in threading.enumerate()):
+        assert time.monotonic() - asked < 2, "the connection is still open"
+        time.sleep(0.01)
     hub.release()
     sent = hub.sent(WEIGHTS)
     download(patient, planned, tmp_path)
-    assert hub.sent(WEIGHTS) - sent < WEIGHTS_SIZE - 100_000
+    assert hub.sent(WEIGHTS) - sent < WEIGHTS_SIZE - 50_000  # what was on its way is lost
 
 
 def test_sealing_ends_a_running_download_at_once(
     hub: HubServer, repository: Repository, tmp_path: Path
 ) -> None:
+    hub.fault("slow", WEIGHTS, at=2_000_000)
     sealed = threading.Event()
     network = Network(Ledger(tmp_path / "network.jsonl"), sealed.is_set)
     client = Hub(network)
@@ -260,6 +275,16 @@ def test_sealing_ends_a_running_download_at_once(
     with pytest.raises(Sealed):
         download(client, planned, tmp_path / "cache", on_progress)
     assert len(hub.log) == asked
+
+
+def test_a_failure_of_the_one_who_is_told_is_not_taken_for_the_lines(
+    hub: HubServer, repository: Repository, fetch: Download
+) -> None:
+    def closed(_phase: Phase, _done: int) -> None:
+        raise BrokenPipeError("the terminal is gone")
+
+    with pytest.raises(BrokenPipeError):
+        fetch(on_progress=closed)
 
 
 def test_without_a_network_a_resumed_download_fails_at_once(
@@ -345,6 +370,7 @@ def test_a_full_file_system_is_a_sentence(
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("may not mount")
     try:
+        hub.fault("slow", WEIGHTS, at=2_000_000)
         planned = plan(client.describe("tern/noise"))
         filler = disk / "filler"
 
@@ -371,15 +397,15 @@ def test_a_killed_downloader_goes_on_where_it_was(
     hub.fault("slow", WEIGHTS, at=2_000_000)
     killed = child(_LIMITED, tmp_path, 0)
     deadline = time.monotonic() + 60
-    while not any(part.stat().st_size > 400_000 for part in incomplete(tmp_path)):
+    while arrived(tmp_path) < 400_000:
         assert time.monotonic() < deadline and killed.poll() is None
         time.sleep(0.01)
     killed.kill()
     killed.wait()
     (part,) = incomplete(tmp_path)
-    arrived = part.stat().st_size
+    size = part.stat().st_size
     assert not list(tmp_path.rglob("snapshots"))
     assert same(fetch(), repository)
     resumed = [r for r in hub.requests(WEIGHTS) if r.host == "cdn"][-1]
-    assert resumed.headers["Range"] == f"bytes={arrived}-"
-    assert resumed.sent == WEIGHTS_SIZE - arrived
+    assert resumed.headers["Range"] == f"bytes={size}-"
+    assert resumed.sent == WEIGHTS_SIZE - size

@@ -1,0 +1,76 @@
+"""The menus of the sidebar. Each calls what was chosen and is gone."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtWidgets import QMenu, QWidget
+
+from desktop.chats.exporting import Form
+from desktop.history import Chat, Folder
+
+Act = Callable[[], object]
+
+_FORMS: dict[Form, str] = {
+    Form.MARKDOWN: "As Markdown…",
+    Form.HTML: "As a web page…",
+    Form.JSON: "As JSON, with all versions…",
+}
+
+
+def chat_menu(
+    parent: QWidget,
+    chat: Chat,
+    folders: Sequence[Folder],
+    *,
+    rename: Act,
+    pin: Callable[[bool], object],
+    move: Callable[[int | None], object],
+    add_folder: Act,
+    export: Callable[[Form], object],
+    delete: Act,
+) -> QMenu:
+    """Return what can be done with a chat."""
+    menu = _menu(parent)
+    menu.addAction("Rename\tF2", rename)
+    menu.addAction("Unpin" if chat.pinned else "Pin", lambda: pin(not chat.pinned))
+    places = menu.addMenu("Move to")
+    for folder in folders:
+        action = places.addAction(folder.name.replace("&", "&&"), _call(move, folder.id))
+        action.setEnabled(folder.id != chat.folder)
+    if chat.folder is not None:
+        places.addAction("No folder", lambda: move(None))
+    places.addSeparator()
+    places.addAction("New folder", add_folder)
+    exports = menu.addMenu("Export")
+    for form, name in _FORMS.items():
+        exports.addAction(name, _call(export, form))
+    menu.addSeparator()
+    menu.addAction("Delete\tDel", delete)
+    return menu
+
+
+def folder_menu(parent: QWidget, *, rename: Act, delete: Act) -> QMenu:
+    """Return what can be done with a folder."""
+    menu = _menu(parent)
+    menu.addAction("Rename\tF2", rename)
+    menu.addAction("Delete the folder\tDel", delete)
+    return menu
+
+
+def more_menu(parent: QWidget, *, add_folder: Act, import_file: Act, export_all: Act) -> QMenu:
+    """Return what can be done with all chats."""
+    menu = _menu(parent)
+    menu.addAction("New folder", add_folder)
+    menu.addSeparator()
+    menu.addAction("Import chats…", import_file)
+    menu.addAction("Export all chats…", export_all)
+    return menu
+
+
+def _menu(parent: QWidget) -> QMenu:
+    menu = QMenu(parent)
+    menu.aboutToHide.connect(menu.deleteLater)
+    return menu
+
+
+def _call(act: Callable[..., object], value: object) -> Act:
+    return lambda: act(value)

@@ -1,0 +1,170 @@
+"""What stands in the list of chats: headings, folders, chats by date, search hits. Without Qt."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from typing import TypeAlias
+
+from desktop.chats.shelf import Listing
+from desktop.history import Chat, Folder, Found
+
+UNTITLED = "New chat"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A line above a group."""
+
+    text: str
+
+
+PINNED = Heading("Pinned")
+
+
+@dataclass(frozen=True)
+class FolderRow:
+    """A folder, and how many chats are in it."""
+
+    folder: Folder
+    count: int
+    is_open: bool = True
+
+
+@dataclass(frozen=True)
+class ChatRow:
+    """A chat. is_growing: an answer is being written in it. inside: it stands in a folder."""
+
+    chat: Chat
+    is_growing: bool = False
+    inside: bool = False
+
+
+@dataclass(frozen=True)
+class FoundRow:
+    """A chat that a search found."""
+
+    found: Found
+
+
+@dataclass(frozen=True)
+class NoteRow:
+    """A sentence in place of a list."""
+
+    text: str
+
+
+AnyRow: TypeAlias = Heading | FolderRow | ChatRow | FoundRow | NoteRow
+
+
+def key_of(row: AnyRow) -> tuple[str, int | str]:
+    """Return what tells the row from the others, also after it has changed."""
+    match row:
+        case FolderRow():
+            return "folder", row.folder.id
+        case ChatRow():
+            return "chat", row.chat.id
+        case FoundRow():
+            return "found", row.found.chat.id
+        case Heading() | NoteRow():
+            return "text", row.text
+
+
+def chat_of(row: AnyRow | None) -> Chat | None:
+    """Return the chat that the row stands for, if any."""
+    match row:
+        case ChatRow():
+            return row.chat
+        case FoundRow():
+            return row.found.chat
+        case _:
+            return None
+
+
+def folder_of(row: AnyRow) -> int | None:
+    """Return the folder that what is dropped on the row goes into, None for none."""
+    if isinstance(row, FolderRow):
+        return row.folder.id
+    return row.chat.folder if isinstance(row, ChatRow) and row.inside else None
+
+
+def is_among_pinned(row: AnyRow) -> bool:
+    """Return whether what is dropped on the row is pinned."""
+    return row == PINNED or (isinstance(row, ChatRow) and row.chat.pinned)
+
+
+def text_of(row: AnyRow) -> str:
+    """Return the row's title."""
+    match row:
+        case FolderRow():
+            return row.folder.name
+        case ChatRow() | FoundRow():
+            chat = chat_of(row)
+            return (chat and chat.title) or UNTITLED
+        case Heading() | NoteRow():
+            return row.text
+
+
+def spoken(row: AnyRow) -> str:
+    """Return what a screen reader says of the row."""
+    parts = [text_of(row)]
+    match row:
+        case FolderRow():
+            parts = [f"Folder {row.folder.name}", f"{row.count} chats"]
+            parts.append("open" if row.is_open else "closed")
+        case ChatRow():
+            parts += ["pinned"] * row.chat.pinned + ["being answered"] * row.is_growing
+        case FoundRow():
+            parts.append(row.found.snippet)
+        case _:
+            pass
+    return ", ".join(parts)
+
+
+def listed_rows(
+    listing: Listing, today: date, closed: Collection[int] = (), growing: int | None = None
+) -> list[AnyRow]:
+    """Return the whole list: pinned chats, folders with theirs, the others by date.
+
+    closed: the ids of folders whose chats are not shown. growing: the chat that is being answered.
+    """
+
+    def rows(chats: Iterable[Chat], inside: bool = False) -> list[AnyRow]:
+        return [ChatRow(chat, chat.id == growing, inside) for chat in chats]
+
+    pinned = [chat for chat in listing.chats if chat.pinned]
+    filed = [chat for chat in listing.chats if chat.folder is not None and not chat.pinned]
+    loose = [chat for chat in listing.chats if chat.folder is None and not chat.pinned]
+    made: list[AnyRow] = []
+    if pinned:
+        made += [PINNED, *rows(pinned)]
+    if listing.folders:
+        made.append(Heading("Folders"))
+    for folder in listing.folders:
+        within = [chat for chat in filed if chat.folder == folder.id]
+        made.append(FolderRow(folder, len(within), folder.id not in closed))
+        if folder.id not in closed:
+            made += rows(within, inside=True)
+    for name, group in groupby(loose, lambda chat: period(chat.updated, today)):
+        made += [Heading(name), *rows(group)]
+    return made or [NoteRow("Your chats appear here.")]
+
+
+def found_rows(found: Sequence[Found]) -> list[AnyRow]:
+    """Return what a search found."""
+    return [FoundRow(hit) for hit in found] or [NoteRow("Nothing was found.")]
+
+
+def period(moment: float, today: date) -> str:
+    """Return what a chat of that moment (seconds since 1970) is listed under."""
+    day = datetime.fromtimestamp(moment).date()
+    age = (today - day).days
+    if age <= 0:
+        return "Today"
+    if age == 1:
+        return "Yesterday"
+    if age <= 7:
+        return "Previous 7 days"
+    if age <= 30:
+        return "Previous 30 days"
+    return f"{day:%B %Y}" if day.year == today.year else f"{day:%Y}"
