@@ -12,7 +12,6 @@ from desktop.attachments import Attachment
 from desktop.flow import Flow
 from desktop.widgets import button, label, styled
 
-
 _GAP = 6  # px between chips, and between the rows
 
 
