@@ -19,7 +19,7 @@ class AttachedFiles(QWidget):
         super().__init__(parent)
         self.attachments = tuple(attachments)
         self.chips: list[AttachmentChip] = []
-        flow = Flow(self, at_right=True)
+        self._flow = flow = Flow(self, at_right=True)
         for attachment in attachments:
             chip = AttachmentChip(attachment)
             chip.opened.connect(lambda opened: AttachmentPreview(opened, self.window()).open())
@@ -33,6 +33,6 @@ class AttachedFiles(QWidget):
 
     def place(self, left: int, top: int, width: int) -> int:
         """Take a place of `width` px; return where what is below begins."""
-        height = self.layout().heightForWidth(width)
+        height = self._flow.heightForWidth(width)
         self.setGeometry(left, top, width, height)
         return top + height + _GAP

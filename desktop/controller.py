@@ -267,6 +267,8 @@ class Controller(QObject):
     def _on_event(self, event: AnyEvent) -> None:
         answer = self._answer
         match event:
+            case _ if self._closed:
+                pass  # it was on its way when the window was closed
             case messages.Memory():
                 self.figures_arrived.emit(event)
             case messages.Ready():

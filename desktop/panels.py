@@ -143,11 +143,11 @@ class TemporaryBanner(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        styled(self, "panel")
-        text = "Temporary chat: it is kept nowhere, and gone when you leave it."
+        styled(self, "temporary")
+        self.setAccessibleName("Temporary chat")
         row = QHBoxLayout(self)
         row.setContentsMargins(20, 8, 16, 8)
-        row.addWidget(label(text, "muted", wraps=True), 1)
+        row.addWidget(label("Temporary chat: kept nowhere, gone when you leave it.", wraps=True), 1)
         self.hide()
 
 

@@ -163,7 +163,7 @@ class Header(QWidget):
         self.sidebar.clicked.connect(self.sidebar_wanted)
         self.models = ModelPicker()
         self.precisions = PrecisionPicker()
-        self.new_chat = button("New chat", "outlined", "Start a new conversation (Ctrl+N)")
+        self.new_chat = button(" New chat", "outlined", "Start a new chat (Ctrl+N)", "New chat")
         self.new_chat.clicked.connect(self.new_chat_wanted)
         self.settings = styled(QToolButton(), "tool")
         self.settings.setCheckable(True)
@@ -171,9 +171,9 @@ class Header(QWidget):
         self.settings.setAccessibleName("Settings of this chat")
         self.settings.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.settings.setShortcut(QKeySequence("Ctrl+."))
-        self._row = row = QHBoxLayout(self)
-        row.setContentsMargins(12, 10, 16, 10)
-        row.setSpacing(10)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 10, 12, 10)
+        row.setSpacing(8)
         row.addWidget(self.sidebar)
         row.addWidget(self.models)
         row.addWidget(self.precisions)
@@ -188,14 +188,12 @@ class Header(QWidget):
         self.sidebar.setIcon(icon("sidebar", palette.text))
         self.settings.setIcon(icon("panel", palette.text))
         self.settings.setIconSize(QSize(20, 20))
+        self.new_chat.setIcon(icon("compose", palette.text))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave a narrow header's width to the model's name."""
         super().resizeEvent(event)
-        is_roomy = self.width() >= _ROOMY
-        self.new_chat.setText("New chat" if is_roomy else "New")
-        self._row.setContentsMargins(*((12, 10, 16, 10) if is_roomy else (6, 10, 8, 10)))
-        self._row.setSpacing(10 if is_roomy else 5)
+        self.new_chat.setText(" New chat" if self.width() >= _ROOMY else "")
 
     @Slot(object)
     def show_selection(self, selection: Selection) -> None:

@@ -117,7 +117,10 @@ class NotEnoughMemory(TernError):
 
 class PromptTooLong(TernError):
     sentence = "The prompt has {tokens:,} tokens, and the context holds {context:,}."
-    way_out = "Shorten it, start a new chat or load the model with a longer context."
+    way_out = (
+        "Shorten it, start a new chat or load the model with a longer context; of a long chat, the "
+        "oldest messages can be dropped."
+    )
 
 
 class EmptyPrompt(TernError):

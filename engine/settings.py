@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models: str = ""
     sealed: bool = False
     chat: str = ""
-    sidebar: int = 260
+    sidebar: int = 280
     sidebar_shown: bool = True
 
 

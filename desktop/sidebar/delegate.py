@@ -1,6 +1,6 @@
 """How the rows of the list of chats are painted."""
 
-from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -9,7 +9,6 @@ from PySide6.QtGui import (
     QPen,
     QTextCharFormat,
     QTextLayout,
-    QTextOption,
 )
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
@@ -24,7 +23,8 @@ _SIDE = 10  # px beside the text
 _INDENT = 22  # px more for a chat in a folder
 _ICON = 16
 _DOT = 7
-_HEIGHTS: dict[type, int] = {Heading: 32, FolderRow: 34, ChatRow: 34, FoundRow: 56, NoteRow: 64}
+_SNIPPET_LINES = 2
+_HEIGHTS: dict[type, int] = {Heading: 32, FolderRow: 34, ChatRow: 34, FoundRow: 76, NoteRow: 64}
 _LEFT = Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -139,16 +139,18 @@ class ChatDelegate(QStyledItemDelegate):
         )
         painter.drawText(line, int(_LEFT), title)
         layout = QTextLayout(found.snippet, _small(base), painter.device())
-        option = QTextOption()
-        option.setWrapMode(QTextOption.WrapMode.NoWrap)
-        layout.setTextOption(option)
         layout.setFormats([self._span(found.snippet, *span) for span in found.spans])
+        height = 0.0
         layout.beginLayout()
-        layout.createLine().setLineWidth(area.width())
+        for _ in range(_SNIPPET_LINES):
+            written = layout.createLine()
+            if written.isValid():
+                written.setLineWidth(area.width())
+                written.setPosition(QPointF(0, height))
+                height += written.height()
         layout.endLayout()
         painter.setPen(QColor(self.colours.muted))
-        painter.setClipRect(area)
-        layout.draw(painter, QPoint(area.left(), line.bottom() + 3).toPointF())
+        layout.draw(painter, QPointF(area.left(), line.bottom() + 4))
 
     def _span(self, text: str, start: int, end: int) -> QTextLayout.FormatRange:
         """Return the format of a hit; Qt counts in UTF-16."""
@@ -167,5 +169,5 @@ def _units(text: str) -> int:
 
 def _small(base: QFont) -> QFont:
     font = QFont(base)
-    font.setPixelSize(max(11, round(QFontMetrics(base).height() * 0.68)))
+    font.setPixelSize(max(11, round(QFontMetrics(base).height() * 0.72)))
     return font

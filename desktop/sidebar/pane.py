@@ -31,7 +31,7 @@ class SidePane(QWidget):
         self._side = side
         self._is_narrow = False
         self._is_wanted = True  # in a wide window
-        self._wide = 260
+        self._wide = 280
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.setHandleWidth(1)
         self._splitter.setChildrenCollapsible(False)

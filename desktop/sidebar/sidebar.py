@@ -8,7 +8,7 @@ from datetime import date
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from desktop.chats.shelf import Listing
 from desktop.history import Found
@@ -76,6 +76,8 @@ class Sidebar(QWidget):
         self.search.setAccessibleName("Search chats")
         self.search.setToolTip("Search titles and messages (Ctrl+F)")
         self.search.setClearButtonEnabled(True)
+        for clear in self.search.findChildren(QToolButton):
+            clear.setAccessibleName("Clear the search")
         self.more.setIconSize(QSize(18, 18))
         top = QHBoxLayout()
         top.setContentsMargins(10, 10, 8, 6)

@@ -11,10 +11,13 @@ from pytestqt.qtbot import QtBot
 from desktop.app import Desktop
 from desktop.attachment_preview import AttachmentPreview
 from desktop.chats.reach import first_read
-from desktop.history import Message
+from desktop.history import ChatSettings, Message
 from desktop.state import State
-from engine.messages import Metrics
+from engine.client import worker_command
+from engine.messages import Metrics, SamplingSettings
 from tests.desktop.conftest import OpenWindow, ask, click, shown, wait_for, write
+
+SLOWLY = 120_000  # ms
 
 
 @pytest.fixture
@@ -185,3 +188,24 @@ def test_the_mark_stands_after_as_many_messages_as_were_sent_and_dropped() -> No
     assert first_read([*path, message(6, "assistant", dropped=0)]) is None
     assert first_read([*path, message(6, "assistant", dropped=2)]) == 5
     assert first_read(path) is None
+
+
+def test_a_long_chat_goes_on_without_its_beginning_on_the_real_engine(
+    open_window: OpenWindow, qtbot: QtBot, notes: Path
+) -> None:
+    made = open_window(command=worker_command())
+    qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=SLOWLY)
+    made.controller.select(context_length=300)
+    notes.write_text("The fox sleeps by day. " * 20)
+    settings = ChatSettings(overflow="drop_oldest", sampling=SamplingSettings(temperature=0))
+    made.desk.configure(settings)
+    for turn in range(3):
+        qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=SLOWLY)
+        attach(qtbot, made, notes)
+        write(qtbot, made, "Who are you?")
+        count = 2 * turn + 2
+        qtbot.waitUntil(lambda n=count: len(made.desk.talk.path) == n, timeout=SLOWLY)
+        qtbot.waitUntil(lambda: made.desk.talk.path[-1].metrics is not None, timeout=SLOWLY)
+    assert made.desk.talk.path[-1].metrics.dropped_messages == 4
+    [marked] = [view for view in made.window.chat.transcript.views if view.mark.text()]
+    assert marked.message.id == made.desk.talk.path[4].id
