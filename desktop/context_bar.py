@@ -33,17 +33,18 @@ class ContextBar(QWidget):
         self._total = total
         self.show_used(0)
 
-    def show_used(self, used: int, is_estimate: bool = False) -> None:
-        """Show `used` tokens."""
+    def show_used(self, used: int, is_estimate: bool = False, drops: bool = False) -> None:
+        """Show `used` tokens. drops: what is too much is left out, instead of refused."""
         self.setVisible(self._total > 0)
         if not self._total:
             return
         share = used / self._total
-        level = "over" if share >= 1 else "nearly" if share >= _NEARLY else ""
+        is_refused = share >= 1 and not drops
+        level = "over" if is_refused else "nearly" if share >= _NEARLY else ""
         about = "about " if is_estimate else ""
         text = f"{about}{used:,} of {self._total:,} tokens"
-        if level == "over":
-            text = f"Too long: {text}"
+        if share >= 1:
+            text = f"{'Too long' if is_refused else 'Without the oldest messages'}: {text}"
         self.text.setText(text)
         self.bar.setRange(0, self._total)
         self.bar.setValue(min(used, self._total))

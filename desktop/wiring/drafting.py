@@ -5,6 +5,7 @@ from pathlib import Path
 
 from desktop.attachment_reader import MOST_FILES, AttachmentReader
 from desktop.chats.desk import Desk
+from desktop.composer import Composer
 from desktop.controller import Controller
 from desktop.counting import TokenCounter
 from desktop.history import Message, engine_messages
@@ -28,45 +29,61 @@ def connect_attachments(window: MainWindow, reader: AttachmentReader) -> None:
     window.closing.connect(reader.close)
 
 
-def connect_context(window: MainWindow, desk: Desk, controller: Controller) -> TokenCounter:
+def connect_context(window: MainWindow, desk: Desk, controller: Controller) -> None:
     """How full the context is: exact during and after an answer, estimated while typing."""
     composer = window.chat.composer
-    bar = composer.context
+    fill = _Fill(composer, desk, controller)
+    composer.draft_changed.connect(fill.count)
+    desk.path_shown.connect(lambda _path: fill.count())
+    controller.counted.connect(fill.counter.take)
+    controller.model_loaded.connect(fill.show_model)
+    controller.state_changed.connect(fill.show_state)
+    controller.figures_arrived.connect(fill.show_figures)
+    fill.counter.counted.connect(fill.show_estimate)
+    fill.counter.files_counted.connect(composer.files.show_tokens)
 
-    def ask(text: str, texts: tuple[str, ...]) -> bool:
-        path = (*desk.talk.path, _draft(text)) if text.strip() else desk.talk.path
-        sent = engine_messages(path, desk.talk.settings.system_prompt)
-        return controller.count(sent, texts)
 
-    counter = TokenCounter(ask, window)
+class _Fill:
+    """What is told of the context, by whom it is known best."""
 
-    def count() -> None:
-        counter.want(composer.edit.toPlainText(), composer.files.attachments)
+    def __init__(self, composer: Composer, desk: Desk, controller: Controller) -> None:
+        self._composer = composer
+        self._desk = desk
+        self._controller = controller
+        self._model = ""  # the title of what is loaded
+        self.counter = TokenCounter(self._ask, composer)
 
-    def show_model(loaded: Loaded | None) -> None:
-        bar.show_total(loaded.context_length if loaded else 0)
-        counter.forget()
+    def _ask(self, text: str, texts: tuple[str, ...]) -> bool:
+        talk = self._desk.talk
+        path = (*talk.path, _draft(text)) if text.strip() else talk.path
+        return self._controller.count(engine_messages(path, talk.settings.system_prompt), texts)
 
-    def show_state(state: State) -> None:
+    def count(self) -> None:
+        text, files = self._composer.edit.toPlainText(), self._composer.files.attachments
+        last = self._desk.talk.path[-1] if self._desk.talk.path else None
+        is_empty = not (text.strip() or files)
+        if is_empty and last and last.metrics and last.model == self._model:
+            self.counter.cancel()
+            self._composer.context.show_used(last.metrics.context_used)
+        else:
+            self.counter.want(text, files)
+
+    def show_model(self, loaded: Loaded | None) -> None:
+        self._model = loaded.title if loaded else ""
+        self._composer.context.show_total(loaded.context_length if loaded else 0)
+        self.counter.forget()
+
+    def show_state(self, state: State) -> None:
         if state is State.READY:
-            count()
+            self.count()
 
-    def show_figures(event: Prefilled | Chunk | Done | Memory) -> None:
+    def show_figures(self, event: Prefilled | Chunk | Done | Memory) -> None:
         if isinstance(event, Chunk):
-            bar.show_used(event.context_used)
-        elif isinstance(event, Done):
-            bar.show_used(event.metrics.context_used)
-            counter.cancel()
+            self._composer.context.show_used(event.context_used)
 
-    composer.draft_changed.connect(count)
-    desk.path_shown.connect(lambda _path: count())
-    controller.counted.connect(counter.take)
-    controller.model_loaded.connect(show_model)
-    controller.state_changed.connect(show_state)
-    controller.figures_arrived.connect(show_figures)
-    counter.counted.connect(lambda tokens: bar.show_used(tokens, is_estimate=True))
-    counter.files_counted.connect(composer.files.show_tokens)
-    return counter
+    def show_estimate(self, tokens: int) -> None:
+        drops = self._desk.talk.settings.overflow == "drop_oldest"
+        self._composer.context.show_used(tokens, is_estimate=True, drops=drops)
 
 
 def _draft(text: str) -> Message:

@@ -139,6 +139,9 @@ def test_the_context_is_exact_after_an_answer_and_estimated_while_typing(
     assert bar.text.text().endswith("of 2,048 tokens")
     ask(qtbot, ready, "hello")
     qtbot.waitUntil(lambda: bar.text.text() == "12 of 2,048 tokens")
+    with qtbot.assertNotEmitted(ready.controller.counted, wait=400):
+        pass  # the exact figure is not replaced by an estimate
+    assert bar.text.text() == "12 of 2,048 tokens"
     qtbot.keyClicks(ready.window.chat.composer.edit, "three more words")
     qtbot.waitUntil(lambda: bar.text.text() == "about 7 of 2,048 tokens")
     attach(qtbot, ready, notes)
@@ -152,6 +155,9 @@ def test_a_message_that_will_not_fit_is_said_before_it_is_sent(
     ready.window.chat.composer.edit.setPlainText("word " * 3000)
     qtbot.waitUntil(lambda: bar.text.text() == "Too long: about 3,000 of 2,048 tokens")
     assert bar.text.property("level") == "over"
+    ready.desk.configure(ChatSettings(overflow="drop_oldest"))
+    ready.window.chat.composer.edit.setPlainText("word " * 3001)
+    qtbot.waitUntil(lambda: bar.text.text().startswith("Without the oldest messages: about 3,0"))
 
 
 def test_the_place_is_marked_where_messages_were_dropped(ready: Desktop, qtbot: QtBot) -> None:
