@@ -233,7 +233,7 @@ def _connect_settings(desktop: Desktop) -> None:
         """Only a model that could be loaded is worth opening again."""
         if loaded is None:
             return
-        chosen = desktop.controller.selection
+        chosen = desktop.controller.chosen
         model, folders = chosen.model, settings.value.folders
         if not loaded.is_demo and Path(model).is_dir():
             model = str(Path(model).absolute())

@@ -53,8 +53,8 @@ class Controller(QObject):
         self._answer: Answer | None = None
         self._queued: Request | None = None
         self._closed = False
-        self._chosen = selection  # what a new chat begins with
-        self.selection = selection
+        self.chosen = selection  # what was loaded or asked for last: a new chat begins with it
+        self.selection = selection  # of the chat that is shown
         desk.chat_opened.connect(self._on_chat_opened)
         desk.talk_left.connect(self._on_talk_left)
 
@@ -91,7 +91,7 @@ class Controller(QObject):
         """Change model, precision or kernel, and load what is selected then."""
         selection = replace(self.selection, **changes)
         if selection != self.selection:
-            self._chosen = selection
+            self.chosen = selection
             self._use(selection)
             if self._queued and self._desk.talk.is_same(self._queued.talk):
                 self._queued = replace(self._queued, selection=selection)
@@ -284,7 +284,8 @@ class Controller(QObject):
             self.take_back()
             self.noticed.emit(load_notice(event))
             return
-        self._loaded = event
+        assert self._loading
+        self._loaded, self.chosen = event, self._loading
         self._enter(State.READY)
         self.model_loaded.emit(event)
         self._go_on()
@@ -332,9 +333,9 @@ class Controller(QObject):
         known = talk.settings
         self._use(
             Selection(
-                known.model or self._chosen.model,
-                known.precision or self._chosen.precision,
-                known.kernel or self._chosen.kernel,
+                known.model or self.chosen.model,
+                known.precision or self.chosen.precision,
+                known.kernel or self.chosen.kernel,
             )
         )
 

@@ -13,6 +13,8 @@ What it does follows from the model's name in Load and from the last message in 
     "... code ..."      answers with a code block
     "... noise ..."     writes lines that are no messages in between
     "... history ..."   answers with the messages it was sent, as JSON
+
+An answer that is to be continued goes on with " and the rest."
 """
 
 import argparse
@@ -180,7 +182,9 @@ class FakeWorker:
         self._answer(command.request_id, asked, command)
 
     def _answer(self, request_id: int, asked: str, command: messages.Generate) -> None:
-        if "long" in asked:
+        if command.continues:
+            said = self._write(request_id, iter([" and", " the rest."]), 0.0)
+        elif "long" in asked:
             said = self._write(request_id, (f"word{i} " for i in range(100_000)), 0.003)
         elif "crash" in asked:
             self._write(request_id, iter(["These ", "words ", "stay"]), 0.0)
