@@ -361,7 +361,7 @@ def test_a_file_that_cannot_be_opened_is_explained_and_left_alone(
     wait_for(qtbot, made, State.READY)
     ask(qtbot, made, "hello")
     settled(qtbot, made, ["hello", "You said: hello."])
-    assert [chat.title for chat in made.shelf.listing.chats] == ["hello"]
+    qtbot.waitUntil(lambda: [chat.title for chat in made.shelf.listing.chats] == ["hello"])
     made.window.close()
     assert (file.read_bytes() if file.is_file() else b"") == before
 
