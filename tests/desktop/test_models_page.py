@@ -402,5 +402,7 @@ def test_in_a_narrow_window_the_detail_stands_in_place_of_the_list(
     qtbot.waitUntil(lambda: not page.offer_detail.isVisible())
     choose(qtbot, page.finder.list, titles(page.finder.list)[2])
     assert page.offer_detail.isVisible() and not page.finder.isVisible()
-    click(qtbot, page.back)
+    qtbot.waitUntil(page.back.hasFocus)
+    qtbot.keyClick(page.back, Qt.Key.Key_Space)
     assert page.finder.isVisible() and not page.offer_detail.isVisible()
+    qtbot.waitUntil(page.finder.list.hasFocus)
