@@ -247,10 +247,10 @@ class Controller(QObject):
 
     @Slot(object)
     def _on_event(self, event: AnyEvent) -> None:
+        if self._closed:
+            return  # it was on its way when the window went
         answer = self._answer
         match event:
-            case _ if self._closed:
-                pass  # it was on its way when the window was closed
             case messages.Memory():
                 self.figures_arrived.emit(event)
             case messages.Ready():
