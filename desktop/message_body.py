@@ -130,10 +130,10 @@ class MessageBody(QWidget):
         pane = self._panes[-1]
         pane.show_units(list(step.settled), list(step.open))
         self._need_fit(pane)
-        self.advance()
 
     def _pane(self) -> TextPane:
         pane = TextPane(self._look, self._typesetter, self)
+        pane.fit(self._width)  # what is written into no width is laid out letter by letter
         pane.link_opened.connect(self.link_opened)
         pane.code_wanted.connect(self._copy_code)
         pane.show()

@@ -17,7 +17,7 @@ def selected_markdown(document: QTextDocument, written: Written, start: int, end
     ends = [first for first, _ in written.units[1:]] + [document.characterCount()]
     labels = {box.first for box in written.boxes if box.begins}
     parts: list[str] = []
-    for (first, unit), after in zip(written.units, ends, strict=True):
+    for (first, unit), after in zip(written.units, ends, strict=False):
         last = after - 1
         if last <= start or first >= end:
             continue

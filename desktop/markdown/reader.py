@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-_SLICE = 6_000  # characters parsed at a time
+_SLICE = 3_000  # characters parsed at a time
 _CODE_PIECE = 1_500  # characters of growing code that stay open, for its colours' sake
 _MOST_DEFINITIONS = 200
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]{1,100}\]:[ \t]*\S.{0,2000}$", re.MULTILINE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markdown_it.token import Token
 
-_MOST_CELLS = 400
+_MOST_CELLS = 300
 _MOST_COLUMNS = 20
 
 

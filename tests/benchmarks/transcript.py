@@ -14,7 +14,7 @@ from time import perf_counter, process_time, thread_time
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QEventLoop, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from desktop.shown_message import ShownMessage
@@ -179,8 +179,9 @@ def streaming(
     if with_watchdog:
         spin_for(app, seconds)
     else:
-        QTimer.singleShot(round(seconds * 1000), app.quit)
-        app.exec()
+        loop = QEventLoop()
+        QTimer.singleShot(round(seconds * 1000), loop.quit)
+        loop.exec()
     timer.stop()
     used = process_time() - used
     watchdog.stop()

@@ -64,7 +64,7 @@ def test_long_blocks_are_read_in_slices() -> None:
     for text in (f"| a | b |\n|---|---|\n{rows}\nend", f"```\n{rows}```\n\nend", "a" * 30_000):
         units, _ = read(Reader(make_parser()), text, growing=False)
         assert "".join(unit.source for unit in units) == text
-        assert max(len(unit.source) for unit in units) <= 6_000
+        assert max(len(unit.source) for unit in units) <= 3_000
         assert len({unit.kind for unit in units[:-1]}) == 1
 
 

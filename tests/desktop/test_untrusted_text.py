@@ -75,7 +75,7 @@ def means(qapp: QApplication) -> Iterator[Means]:
     typesetter.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fetching and loading fail the test."""
 
@@ -129,6 +129,7 @@ fuzzed = settings(
 )
 
 
+@pytest.mark.usefixtures("no_way_out")
 @fuzzed
 @given(text=MARKDOWN | st.text(max_size=300))
 def test_any_text_is_shown_and_copied(qtbot: QtBot, means: Means, text: str) -> None:
@@ -140,6 +141,7 @@ def test_any_text_is_shown_and_copied(qtbot: QtBot, means: Means, text: str) -> 
     end(view)
 
 
+@pytest.mark.usefixtures("no_way_out")
 @fuzzed
 @given(text=MARKDOWN, data=st.data())
 def test_growing_text_ends_as_the_same_text_at_once(
@@ -159,6 +161,7 @@ def test_growing_text_ends_as_the_same_text_at_once(
     end(view, at_once)
 
 
+@pytest.mark.usefixtures("no_way_out")
 @pytest.mark.parametrize("role", ["assistant", "user"])
 @pytest.mark.parametrize(
     "text",
