@@ -15,7 +15,10 @@ Ending = Literal["growing", "complete", "cut"]
 
 @dataclass(eq=False)
 class Turn:
-    """One message, with an id of its own in its conversation. `cut` answers ended without the engine saying so; their text is kept."""
+    """One message, with an id of its own in its conversation.
+
+    `cut` answers ended without the engine saying so; their text is kept.
+    """
 
     role: Literal["user", "assistant"]
     text: str = ""

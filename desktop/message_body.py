@@ -49,6 +49,7 @@ class MessageBody(QWidget):
         self._text = ""
         self._growing = False
         self._width = 0
+        self.resize(0, 0)
         self._reader = Reader(parser)
         self._panes: list[TextPane] = []
         self._unread = False

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from PySide6.QtGui import QTextBlock, QTextCursor, QTextDocument
 
-from desktop.document_writer import LINE_BREAK, Written
 from desktop.formula_object import SOURCE
+from desktop.inline_writer import LINE_BREAK
+from desktop.written import Written
 
 
 def selected_markdown(document: QTextDocument, written: Written, start: int, end: int) -> str:

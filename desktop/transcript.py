@@ -286,7 +286,12 @@ class Transcript(QAbstractScrollArea):
     def _measure(self, row: _Row) -> None:
         """Take the height that a row's view needs."""
         before, row.height = row.height, row.view.height() if row.view else row.height
-        if self._anchor and self._anchor[0] is row and self._anchor[1] < 0 and not self._growing(row):
+        if (
+            self._anchor
+            and self._anchor[0] is row
+            and self._anchor[1] < 0
+            and not self._growing(row)
+        ):
             # The same share of it stays above the edge.
             self._anchor = (row, self._anchor[1] * row.height // max(1, before))
 

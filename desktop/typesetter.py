@@ -31,7 +31,7 @@ class Typesetter(QObject):
         self._lexers: dict[str, Lexer | None] = {}  # touched by the worker alone
 
     def code(self, text: str, language: str) -> list[Span] | None:
-        """Return `text` in coloured pieces, plain for an unknown language, None if not ready yet."""
+        """Return `text` in coloured pieces, plain in an unknown language, None if not ready yet."""
         if language.lower() not in LANGUAGES or not text.strip():
             return [(text, "")]
         known: list[Span] | Literal[False] | None = self._result(
@@ -87,4 +87,3 @@ class Typesetter(QObject):
 
         self._worker.submit(make).add_done_callback(keep)
         return self._results[key]  # there already, if the worker was that quick
-

@@ -120,4 +120,4 @@ def _merged(pieces: Iterable[Span]) -> list[Span]:
 
 
 def _colour(kind: _TokenType) -> str:
-    return next((colour for family, colour in _COLOURS if kind in family), "")
+    return next((colour for family, colour in _COLOURS if family in kind.split()), "")

@@ -20,10 +20,13 @@ class Table:
     alignments: Sequence[str]
     rest: str
 
-    @property
-    def columns(self) -> int:
-        """How many cells a row has."""
-        return len(self.alignments)
+    def widths(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the longest word and the longest cell of each column, in characters."""
+        columns = [[row[j].content for row in self.rows] for j in range(len(self.alignments))]
+        return (
+            tuple(max(len(word) for cell in cells for word in (*cell.split(), "")) for cells in columns),
+            tuple(max(len(cell) for cell in cells) for cells in columns),
+        )
 
 
 def read_table(tokens: Sequence[Token], start: int) -> tuple[Table, int]:

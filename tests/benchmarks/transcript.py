@@ -49,7 +49,7 @@ def step_{i}(values: list[float], factor: float = 0.5) -> list[float]:
 > A quotation, which says in other words what was said before, but shorter, and in a kinder way.
 
 And a closing paragraph with a few more words, so that the whole of it comes to about one and a half
-thousand characters, which is what an answer has that explains something with an example and a table.
+thousand characters, which is what an answer has that explains a thing with an example and a table.
 It goes on a little longer than anyone would want it to, but that is the way with models: they like
 to sum up at the end what they have said already, and to ask whether there is anything else to do.
 """

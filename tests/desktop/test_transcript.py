@@ -179,7 +179,8 @@ def test_colours_change_with_the_theme(transcript: Transcript, qtbot: QtBot) -> 
 
 
 def test_markdown_is_shown(transcript: Transcript, qtbot: QtBot) -> None:
-    text = "# Head\n\n- a\n- [x] done\n\n3. three\n3. four\n\n| h | i |\n|---|--:|\n| 1 | 2 |\n\n> said"
+    text = "# Head\n\n- a\n- [x] done\n\n3. three\n3. four\n\n"
+    text += "| h | i |\n|---|--:|\n| 1 | 2 |\n\n> said"
     document = pane(show(qtbot, transcript, answer(text))).document()
     blocks = {}
     block = document.begin()
@@ -278,7 +279,9 @@ def test_folded_thinking_says_how_long_it_took(transcript: Transcript, qtbot: Qt
 
 def test_a_code_blocks_button_copies_it_exactly(transcript: Transcript, qtbot: QtBot) -> None:
     code = "\n".join(f"if x == {i}:\n\tprint('a  b')\n" for i in range(1000))
-    view = show(qtbot, transcript, answer(f"Text\n\n```python\n{code}\n```\n\nMore\n\n```\nlast\n```"))
+    view = show(
+        qtbot, transcript, answer(f"Text\n\n```python\n{code}\n```\n\nMore\n\n```\nlast\n```")
+    )
     buttons = [b for p in view.body.panes for b in p.findChildren(QPushButton)]
     assert len(buttons) == 2 and len(view.body.panes) > 1
     click(qtbot, buttons[0])

@@ -116,8 +116,27 @@ PIECES = st.sampled_from(
         *("**", "*", "_", "~~", "`", "[", "](", ")", "![", "<", ">", "&amp;", "&#0;", "\\", "    "),
         *("$", "$$", "\\(", "\\)", "\\[", "\\]", "\\frac{", "}", "^", "<think>", "</think>"),
         *("[ ] ", "[x] ", "---", "===", "[a]: b", "https://example.org/", "javascript:alert(1)"),
-        *("<script>", "<img src=x onerror=y>", "<table>", "<!--", "<style>*{}</style>", "\r\n", "\t"),
-        *("שלום", "\u202e", "\u200f", "e\u0301\u0301", "👩‍👩‍👧‍👦", "🦊", "\x00", "\ufffc", "\ufdd0", "\u2028"),
+        *(
+            "<script>",
+            "<img src=x onerror=y>",
+            "<table>",
+            "<!--",
+            "<style>*{}</style>",
+            "\r\n",
+            "\t",
+        ),
+        *(
+            "שלום",
+            "\u202e",
+            "\u200f",
+            "e\u0301\u0301",
+            "👩‍👩‍👧‍👦",
+            "🦊",
+            "\x00",
+            "\ufffc",
+            "\ufdd0",
+            "\u2028",
+        ),
         *("\u2029", "\ud800", "\u00ad", "word ", "a", "1", ":", "🏳️‍🌈", "\x0c", "\x1b[31m"),
     ]
 )
@@ -204,7 +223,5 @@ def test_growing_text_ends_as_the_same_text_at_once(
     ],
     ids=lambda text: ascii(text[:12]) if len(text) > 10 else text,
 )
-def test_hostile_text_blocks_nothing(
-    qtbot: QtBot, means: Means, text: str, role: str
-) -> None:
+def test_hostile_text_blocks_nothing(qtbot: QtBot, means: Means, text: str, role: str) -> None:
     end(live(means, text, role=role))
