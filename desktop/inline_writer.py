@@ -81,9 +81,7 @@ class InlineWriter:
         form = self._formulas.format_of(drawn, token.markup, self.look)
         cursor.insertText(CHARACTER, form)
 
-    def _piece(
-        self, cursor: QTextCursor, token: Token, style: frozenset[str], link: str
-    ) -> None:
+    def _piece(self, cursor: QTextCursor, token: Token, style: frozenset[str], link: str) -> None:
         match token.type:
             case "code_inline":
                 cursor.insertText(token.content, self.letters(style | {"code"}, link))

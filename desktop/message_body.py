@@ -66,6 +66,11 @@ class MessageBody(QWidget):
         """Whether all is shown as it should be."""
         return not (self._unread or self._rewrite or self._unfitted)
 
+    @property
+    def has_selection(self) -> bool:
+        """Whether some of it is selected."""
+        return any(pane.textCursor().hasSelection() for pane in self._panes)
+
     def focus_chain(self) -> list[QWidget]:
         """Return what Tab reaches, in order."""
         return [widget for pane in self._panes for widget in (pane, *pane.copiers)]

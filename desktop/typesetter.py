@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Literal
 
-from PySide6.QtCore import QObject, Signal
 from pygments.lexer import Lexer
+from PySide6.QtCore import QObject, Signal
 
 from desktop.markdown.formula import draw
 from desktop.markdown.highlight import LANGUAGES, Span, make_lexer, spans

@@ -7,6 +7,8 @@ from markdown_it.token import Token
 
 _MOST_CELLS = 300
 _MOST_COLUMNS = 20
+_LONGEST_WORD = 12  # characters
+_LONGEST_CELL = 60
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,19 @@ class Table:
     rest: str
 
     def widths(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the longest word and the longest cell of each column, in characters."""
+        """Return the longest word and the longest cell of each column, in characters.
+
+        Beyond a measure a word is broken and a cell wrapped in any case.
+        """
         columns = [[row[j].content for row in self.rows] for j in range(len(self.alignments))]
+        words = (
+            max((len(word) for cell in column for word in cell.split()), default=1)
+            for column in columns
+        )
+        cells = (max(len(cell) for cell in column) for column in columns)
         return (
-            tuple(max(len(word) for cell in cells for word in (*cell.split(), "")) for cells in columns),
-            tuple(max(len(cell) for cell in cells) for cells in columns),
+            tuple(min(width, _LONGEST_WORD) for width in words),
+            tuple(min(width, _LONGEST_CELL) for width in cells),
         )
 
 

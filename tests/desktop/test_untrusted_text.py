@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from desktop.app import Desktop
 from desktop.look import Look
 from desktop.markdown.parser import make_parser
-from desktop.message_view import Means, MessageView
+from desktop.message_view import AnswerView, Means, MessageView, QuestionView
 from desktop.shown_message import ShownMessage
 from desktop.text_pane import TextPane
 from desktop.theme import LIGHT
@@ -89,7 +89,8 @@ def no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def live(means: Means, text: str, growing: bool = False, role: str = "assistant") -> MessageView:
     """Show `text` as the transcript does, step by step; no step may take long."""
     state = "growing" if growing else "whole"
-    view = MessageView(ShownMessage(1, role, text, state), means, None)
+    kind = AnswerView if role == "assistant" else QuestionView
+    view = kind(ShownMessage(1, role, text, state), means, None)
     view.fit(430)
     finish(view)
     return view
@@ -142,7 +143,7 @@ PIECES = st.sampled_from(
 )
 MARKDOWN = st.lists(PIECES, max_size=60).map("".join)
 fuzzed = settings(
-    max_examples=120,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
