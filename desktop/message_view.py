@@ -1,4 +1,4 @@
-"""One message in the transcript: a question in its bubble, or an answer with its reasoning.
+"""One message in the transcript: what questions and answers have in common.
 
 Shows a `ShownMessage` and says by signals what is wanted of it; knows nothing of how it came about.
 Its work is done in steps that each take a moment, so that the window stays quick.
@@ -13,13 +13,10 @@ from PySide6.QtGui import QDesktopServices, QEnterEvent, QFocusEvent, QKeyEvent,
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QWidget
 
 from desktop.look import Look
-from desktop.markdown.thinking import split
 from desktop.message_body import MessageBody, estimated_height
 from desktop.message_tools import MessageTools
-from desktop.question_editor import QuestionEditor
 from desktop.shown_message import Act, ShownMessage
 from desktop.text_pane import copy_text
-from desktop.thinking_view import ThinkingView
 from desktop.typesetter import Typesetter
 from desktop.widgets import label, styled
 
@@ -28,10 +25,6 @@ _TOP = 6  # px above a message
 _TOOLS = 36  # px for the row of tools
 _CAPTION = 24  # px for the caption where it has a row of its own
 _ROOMY = 560  # px of width in which caption and tools share a row
-_BUBBLE = 14  # px within the bubble, left and right
-_BUBBLE_TOP = 10  # and below less, since a line leaves space under it
-_BUBBLE_BOTTOM = 4
-_BUBBLE_SHARE = 0.86  # of the column
 _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
 
@@ -71,7 +64,7 @@ class MessageView(QFrame):
         self._width = 0
         self._tools: MessageTools | None = None
         self.body = self._make_body()
-        self.body.link_opened.connect(_open)
+        self.body.link_opened.connect(open_link)
         self.caption = label("", "caption")
         self.caption.setParent(self)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -258,169 +251,11 @@ class MessageView(QFrame):
             self.act_wanted.emit(act)
 
 
-class QuestionView(MessageView):
-    """The person's message, as it was typed, in a bubble at the right."""
-
-    def __init__(self, message: ShownMessage, means: Means, parent: QWidget | None) -> None:
-        self._editor: QuestionEditor | None = None
-        super().__init__(message, means, parent)
-
-    @property
-    def editor(self) -> QuestionEditor | None:
-        """The field in which the question is being edited."""
-        return self._editor
-
-    def fit(self, width: int) -> None:
-        """Wrap for a column of `width` px."""
-        super().fit(width)
-        self.body.fit(int(width * _BUBBLE_SHARE) - 2 * _BUBBLE)
-
-    def edit(self) -> None:
-        """Edit the question in its place."""
-        if self._editor:
-            return
-        self._editor = editor = QuestionEditor(self.message.content, self)
-        editor.sent.connect(self._send)
-        editor.cancelled.connect(self._end_editing)
-        editor.resized.connect(self._arrange)
-        editor.show()
-        self._hover(self._hovered)
-        editor.edit.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _send(self, text: str) -> None:
-        self._end_editing()
-        if text != self.message.content:
-            self.edit_wanted.emit(text)
-
-    def _end_editing(self) -> None:
-        if self._editor:
-            self._editor.hide()
-            self._editor.deleteLater()
-            self._editor = None
-            self.setFocus(Qt.FocusReason.OtherFocusReason)
-            self._hover(self._hovered)
-
-    def _make_body(self) -> MessageBody:
-        self._bubble = styled(QFrame(self), "bubble")
-        means = self._means
-        return MessageBody(means.look, means.typesetter, None, shrink=True, parent=self)
-
-    def _show_text(self, message: ShownMessage) -> str:
-        self.body.set_text(message.content, message.state == "growing")
-        return f"Your message: {_excerpt(message.content)}"
-
-    def _is_edited(self) -> bool:
-        return self._editor is not None
-
-    def _stack(self, top: int) -> int:
-        self._bubble.setVisible(self._editor is None)
-        if self._editor:
-            self._editor.setGeometry(SIDE, top, self._width, self._editor.wanted_height())
-            return top + self._editor.height()
-        width = self.body.width() + 2 * _BUBBLE
-        height = self.body.height() + _BUBBLE_TOP + _BUBBLE_BOTTOM
-        left = SIDE + self._width - width
-        self._bubble.setGeometry(left, top, width, height)
-        self.body.move(left + _BUBBLE, top + _BUBBLE_TOP)
-        return top + height
-
-    def _tools_left(self, tools: MessageTools, _left: int) -> int:
-        return SIDE + self._width - tools.width()
-
-
-class AnswerView(MessageView):
-    """The engine's message: reasoning, if there is some, and Markdown."""
-
-    def __init__(self, message: ShownMessage, means: Means, parent: QWidget | None) -> None:
-        self._thinking: ThinkingView | None = None
-        super().__init__(message, means, parent)
-
-    @property
-    def thinking(self) -> ThinkingView | None:
-        """The view of the reasoning, where there is some."""
-        return self._thinking
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it holds something of the person's, or they opened or closed the reasoning."""
-        thinking = self._thinking
-        held = thinking is not None and (thinking.was_toggled or thinking.body.has_selection)
-        return held or super().is_busy
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all is shown as it should be."""
-        return super().is_done and (self._thinking is None or self._thinking.is_done)
-
-    def focus_chain(self) -> list[QWidget]:
-        """Return what Tab reaches, in order."""
-        chain = super().focus_chain()
-        if self._thinking:
-            chain[1:1] = [self._thinking.head, *self._thinking.body.focus_chain()]
-        return chain
-
-    def set_look(self, look: Look) -> None:
-        """Use other colours and sizes."""
-        super().set_look(look)
-        if self._thinking:
-            self._thinking.set_look(replace(look, muted=True))
-
-    def refresh(self) -> None:
-        """Show what the typesetter has made ready since."""
-        super().refresh()
-        if self._thinking:
-            self._thinking.body.refresh()
-
-    def fit(self, width: int) -> None:
-        """Wrap for a column of `width` px."""
-        if self._thinking:
-            self._thinking.fit(width)
-        super().fit(width)
-
-    def advance(self) -> None:
-        """Do one step of what is left to do, what is in sight first."""
-        if self._thinking and not self._thinking.is_done:
-            self._thinking.advance()
-            self._arrange()
-        else:
-            super().advance()
-
-    def _make_body(self) -> MessageBody:
-        means = self._means
-        return MessageBody(means.look, means.typesetter, means.parser, parent=self)
-
-    def _show_text(self, message: ShownMessage) -> str:
-        growing = message.state == "growing"
-        parts = split(message.content)
-        if parts.thinking or parts.is_open:
-            self._think(parts.thinking, parts.is_open and growing)
-        self.body.set_text(parts.answer, growing)
-        return f"Answer: {_excerpt(parts.answer)}"
-
-    def _stack(self, top: int) -> int:
-        if self._thinking:
-            self._thinking.move(SIDE, top)
-            top += self._thinking.stack(self._width)
-        self.body.move(SIDE, top)
-        return top + self.body.height()
-
-    def _think(self, text: str, thinking: bool) -> None:
-        if not self._thinking:
-            means = self._means
-            look = replace(means.look, muted=True)
-            self._thinking = ThinkingView(look, means.typesetter, means.parser, self)
-            self._thinking.toggled.connect(self._arrange)
-            self._thinking.toggled.connect(self.resized)
-            self._thinking.ended.connect(self.thought)
-            self._thinking.body.link_opened.connect(_open)
-            self._thinking.fit(self._width)
-            self._thinking.show()
-        self._thinking.set_text(text, thinking, self.message.thought_s)
-
-
-def _excerpt(text: str) -> str:
+def excerpt(text: str) -> str:
+    """Return the beginning of `text` in one line."""
     return " ".join(text[:100].split())
 
 
-def _open(url: QUrl) -> None:
+def open_link(url: QUrl) -> None:
+    """Let the system open a link that was clicked."""
     QDesktopServices.openUrl(url)

@@ -14,9 +14,11 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from desktop import wording
+from desktop.answer_view import AnswerView
 from desktop.look import Look
 from desktop.markdown.parser import make_parser
-from desktop.message_view import SIDE, AnswerView, Means, MessageView, QuestionView, estimate
+from desktop.message_view import SIDE, Means, MessageView, estimate
+from desktop.question_view import QuestionView
 from desktop.rows import Row, Rows
 from desktop.shown_message import Act, ShownMessage
 from desktop.theme import Palette

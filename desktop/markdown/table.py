@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markdown_it.token import Token
 
-_MOST_CELLS = 300
+_MOST_CELLS = 200
 _MOST_COLUMNS = 20
 _LONGEST_WORD = 12  # characters
 _LONGEST_CELL = 60

@@ -11,18 +11,21 @@ from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from desktop.answer_view import AnswerView
 from desktop.app import Desktop
 from desktop.look import Look
 from desktop.markdown.parser import make_parser
-from desktop.message_view import AnswerView, Means, MessageView, QuestionView
+from desktop.message_view import Means, MessageView
+from desktop.question_view import QuestionView
 from desktop.shown_message import ShownMessage
 from desktop.text_pane import TextPane
 from desktop.theme import LIGHT
 from desktop.typesetter import Typesetter
 from tests.desktop.conftest import ask, shown
 
-_STEP = 0.15  # seconds of the processor that one step may take; a machine may be slow
-_MESSAGE = 5.0  # and all of a hostile message
+# Seconds of the processor. Few of these texts come near; a busy machine doubles them.
+_STEP = 0.25  # that one step may take
+_MESSAGE = 5.0  # that all of a message may take
 
 
 def test_html_is_shown_as_text(ready: Desktop, qtbot: QtBot) -> None:
@@ -83,7 +86,7 @@ def no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("something was to be loaded")
 
     monkeypatch.setattr(TextPane, "loadResource", refuse)
-    monkeypatch.setattr("desktop.message_view._open", refuse)
+    monkeypatch.setattr("desktop.message_view.open_link", refuse)
 
 
 def live(means: Means, text: str, growing: bool = False, role: str = "assistant") -> MessageView:
