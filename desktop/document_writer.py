@@ -34,7 +34,10 @@ class _List:
 
 
 class DocumentWriter:
-    """Writes into `document`, whose last block is "fresh" while nothing stands in it."""
+    """Writes into `document`, whose last block is "fresh" while nothing stands in it.
+
+    is_stale: something settled is shown plainly until the typesetter is ready.
+    """
 
     def __init__(self, document: QTextDocument, look: Look, typesetter: Typesetter) -> None:
         self._document = document
@@ -48,13 +51,9 @@ class DocumentWriter:
         self._at_item = False
         self._quotes: list[int] = []  # where the open ones begin
         self._awaits_colours = False
+        self.is_stale = False
         self.written = Written()
         self.look = look
-
-    @property
-    def awaits(self) -> bool:
-        """Whether something is shown plainly until the typesetter is ready."""
-        return self._awaits_colours or self._inline.awaits
 
     def clear(self, look: Look) -> None:
         """Take everything away, and go on with another look."""
@@ -64,14 +63,16 @@ class DocumentWriter:
         self._document.setIndentWidth(look.px(INDENT))
         self._inline.clear(look)
         self._fresh, self._mark = True, (0, True)
-        self.look, self.written, self._awaits_colours = look, Written(), False
+        self.look, self.written, self.is_stale = look, Written(), False
 
     def write(self, settled: Sequence[Unit], still_open: Sequence[Unit]) -> None:
         """Put `settled` in place of what was still open before, and what is now after it."""
         self._cursor.beginEditBlock()
         self._rewind()
+        self._awaits_colours = self._inline.awaits = False
         for unit in settled:
             self._write(unit)
+        self.is_stale |= self._awaits_colours or self._inline.awaits
         self._cursor.movePosition(QTextCursor.MoveOperation.End)
         self._mark = (self._cursor.position(), self._fresh)
         for unit in still_open:

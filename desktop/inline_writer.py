@@ -34,7 +34,7 @@ class InlineWriter:
 
     def clear(self, look: Look) -> None:
         """Begin anew in an emptied document, with another look."""
-        self.look, self.awaits = look, False
+        self.look = look
         self._letters.clear()
         if self._formulas:
             self._formulas.clear()

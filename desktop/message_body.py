@@ -103,9 +103,8 @@ class MessageBody(QWidget):
         self._rewrite = list(self._panes)
 
     def refresh(self) -> None:
-        """Show what the typesetter has made ready since; growing text gets it as it grows."""
-        if not self._growing:
-            self._rewrite = [pane for pane in self._panes if pane.is_stale or pane in self._rewrite]
+        """Show what the typesetter has made ready since; open text is shown anew as it grows."""
+        self._rewrite = [pane for pane in self._panes if pane.is_stale or pane in self._rewrite]
 
     def fit(self, width: int) -> None:
         """Wrap at `width` px."""
@@ -128,6 +127,8 @@ class MessageBody(QWidget):
     def _read_on(self) -> None:
         step = self._reader.read(self._text, self._growing)
         self._unread = step.more
+        if not (step.settled or step.open or self._panes):
+            return
         if not self._panes or self._panes[-1].length > _PANE:
             if self._panes:
                 self._panes[-1].show_units([], [])

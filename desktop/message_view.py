@@ -186,7 +186,7 @@ class MessageView(QFrame):
         self.caption.setVisible(bool(self.caption.text()))
         width = min(self.caption.width(), self._width)
         self.caption.setGeometry(SIDE, top + 7, width, self.caption.height())
-        left = SIDE - 6
+        left = SIDE - 10  # the first button's text stands below the message's
         if self.caption.text() and self._width >= _ROOMY:
             left += width + 12
         elif self.caption.text():

@@ -86,8 +86,8 @@ class TextPane(QTextBrowser):
 
     @property
     def is_stale(self) -> bool:
-        """Whether something is shown plainly until the typesetter is ready."""
-        return self._writer.awaits
+        """Whether something settled is shown plainly until the typesetter is ready."""
+        return self._writer.is_stale
 
     def show_units(self, settled: list[Unit], still_open: list[Unit]) -> None:
         """Add `settled`, and show `still_open` until the next call."""

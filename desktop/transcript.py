@@ -60,7 +60,7 @@ class Transcript(QAbstractScrollArea):
         self.destroyed.connect(typesetter.close)
 
     def _set_up(self) -> None:
-        styled(self.viewport(), "transcript")
+        styled(self, "transcript")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Conversation")

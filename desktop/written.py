@@ -6,6 +6,8 @@ from PySide6.QtGui import QTextLength, QTextTable
 
 from desktop.markdown.reader import Unit
 
+_PADDING = 2.0  # characters, as wide as what is left and right of a cell's text
+
 
 @dataclass(frozen=True)
 class CodeBox:
@@ -47,7 +49,7 @@ class FittedTable:
         if need > characters:
             spread = min(1.0, max(0.0, (characters - least) / max(1, need - least)))
             pairs = zip(self.words, self.cells, strict=True)
-            widths = [word + (cell - word) * spread for word, cell in pairs]
+            widths = [word + (cell - word) * spread + _PADDING for word, cell in pairs]
             percent = QTextLength.Type.PercentageLength
             form.setWidth(QTextLength(percent, 100))
             form.setColumnWidthConstraints(

@@ -29,7 +29,9 @@ def is_safe(url: str) -> bool:
 
 def make_parser() -> MarkdownIt:
     """Return a parser of the dialect; links that may not be opened stay text."""
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _DEEPEST})
+    parser = MarkdownIt()
+    parser.block = _BoundedBlocks()
+    parser.configure("commonmark", {"html": False, "maxNesting": _DEEPEST})
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.before(
         "fence", "math", _block_formula, {"alt": ["paragraph", "blockquote", "list"]}
@@ -37,7 +39,6 @@ def make_parser() -> MarkdownIt:
     # Before "escape", which would take the backslash of \( away.
     parser.inline.ruler.before("escape", "math", _inline_formula)
     parser.core.ruler.before("inline", "bounds", _leave_tangles)
-    parser.block.__class__ = _BoundedBlocks
     parser.validateLink = is_safe  # type: ignore[method-assign]
     return parser
 

@@ -221,6 +221,19 @@ def test_code_gets_its_colours(transcript: Transcript, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: {LIGHT.keyword, LIGHT.string} <= colours())
 
 
+def test_code_that_settles_before_its_colours_are_there_gets_them(
+    transcript: Transcript, qtbot: QtBot
+) -> None:
+    text = "```python\nreturn 'other text'\n```\n\nMore.\n\nAnd"
+    view = show(qtbot, transcript, answer(text, state="growing"))
+
+    def keyword() -> bool:
+        found = pane(view).document().find("return").charFormat().foreground().color()
+        return found == QColor(LIGHT.keyword)
+
+    qtbot.waitUntil(keyword)
+
+
 def test_a_formula_becomes_a_picture_and_nonsense_stays_its_source(
     transcript: Transcript, qtbot: QtBot
 ) -> None:
