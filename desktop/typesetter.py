@@ -7,13 +7,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pygments.lexer import Lexer
 from PySide6.QtCore import QObject, Signal
 
 from desktop.markdown.formula import draw
 from desktop.markdown.highlight import LANGUAGES, Span, make_lexer, spans
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
 
 _KEPT = 1_000  # results
 

@@ -5,6 +5,7 @@ in which the window would not have answered: measured by a timer of the event lo
 """
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -224,6 +225,7 @@ def measure(messages: int, seconds: float, rate: float) -> Figures:
     transcript.show()
     transcript.setFocus()  # as the message field has it in the window
     opening(app, transcript, conversation(4))  # imports, fonts, lexers: once for a process
+    gc.freeze()  # as the window's program does
     opened, open_dog = opening(app, transcript, conversation(messages)[4:])
     _, _, stream_dog = streaming(app, transcript, seconds, rate, with_watchdog=True)
     sent, used, _ = streaming(app, transcript, seconds, rate, with_watchdog=False)

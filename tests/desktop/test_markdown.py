@@ -15,7 +15,7 @@ TEXT = (
     "# Title\n\nA paragraph\nof *two* lines.\n\n"
     "1. one\n1. two\n   - nested\n\n     more\n1. three\n\n"
     "> said\n\n```python\n"
-    + "\n".join(f"x{i} = {i}" + "\n" * (i % 9 == 0) for i in range(500))
+    + "\n".join(f"x{i} = {i}" + "\n" * (i % 9 == 0) for i in range(300))
     + "\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n$$\nx\n$$\n\nThe end"
 )
 

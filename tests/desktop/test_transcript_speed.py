@@ -5,6 +5,7 @@ thread: by the clock they would fail whenever other programs keep the machine bu
 tests/benchmarks/transcript.py measures both.
 """
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -28,9 +29,11 @@ def transcript(qapp: QApplication) -> Iterator[Transcript]:
     made.show()
     made.setFocus()
     benchmark.opening(qapp, made, benchmark.conversation(4))
+    gc.freeze()  # as the window's program does
     made.show_messages(benchmark.conversation(500))
     benchmark.spin(qapp, lambda: benchmark.end_is_painted(made))
     yield made
+    gc.unfreeze()
     made.deleteLater()
     qapp.processEvents()
 
