@@ -374,6 +374,8 @@ class Transcript(QAbstractScrollArea):
 
     def _bring_into_sight(self, row: Row) -> None:
         """Scroll as little as needed to show a message, or the beginning of a tall one."""
+        if row not in self._rows.all:
+            return  # it had the focus last, on its way out
         bar, room = self.verticalScrollBar(), self.viewport().height()
         top = self._rows.top(row)
         seen = min(top + row.height, bar.value() + room) - max(top, bar.value())
