@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from engine.hardware import read_cpu
 from engine.loader import LoadRequest, load
@@ -19,9 +18,8 @@ from engine.paths import Paths
 def main(folder: str, ids: str, output: str) -> None:
     """Write the logits that follow the JSON list `ids`, float32 [vocab], to `output` (.npy)."""
     request = LoadRequest(Path(folder), Precision.BF16, "auto", None, Paths.default(), read_cpu())
-    with torch.inference_mode():
-        loaded = load(request, lambda stage, done, total: None)
-        np.save(output, loaded.model.extend(json.loads(ids)).numpy())
+    loaded = load(request, lambda stage, done, total: None)
+    np.save(output, loaded.model.extend(json.loads(ids)))
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ from zlib import crc32
 
 import gguf
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.checkpoint import Checkpoint
 from engine.models import demo_model
+from engine.tensor_file import Array
 from tests.benchmarks.shapes import Shape, TensorSpec
 
 _ROTATED = ("q_proj.weight", "k_proj.weight")
@@ -189,7 +189,7 @@ def _declare(writer: gguf.GGUFWriter, name: str, shape: tuple[int, ...]) -> None
         writer.add_tensor_info(name, shape, np.dtype(np.uint16), 2 * count, raw_dtype=kind)
 
 
-def _as_gguf(shape: Shape, name: str, tensor: Tensor) -> npt.NDArray[np.generic]:
+def _as_gguf(shape: Shape, name: str, tensor: Array) -> Array:
     """Return `tensor` as the GGUF stores it: matrices as bf16's bits, vectors in float32.
 
     llama.cpp's llama architecture rotates neighbouring elements of q and k, where Hugging Face
@@ -197,10 +197,6 @@ def _as_gguf(shape: Shape, name: str, tensor: Tensor) -> npt.NDArray[np.generic]
     rotates halves too.
     """
     if shape.family == "llama" and name.endswith(_ROTATED):
-        halves = tensor.view(-1, 2, shape.head_dim // 2, tensor.shape[1])
-        tensor = halves.transpose(1, 2).reshape(tensor.shape)
-    if tensor.dim() == 1:
-        vector: npt.NDArray[np.float32] = tensor.float().numpy()
-        return vector
-    bits: npt.NDArray[np.uint16] = tensor.view(torch.uint16).numpy()
-    return bits
+        halves = tensor.reshape(-1, 2, shape.head_dim // 2, tensor.shape[1])
+        tensor = halves.swapaxes(1, 2).reshape(tensor.shape)
+    return tensor.astype(np.float32) if tensor.ndim == 1 else tensor.view(np.uint16)
