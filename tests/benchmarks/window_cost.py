@@ -1,6 +1,6 @@
 """What the window costs: the engine's tokens/s beneath the real window, over those without one.
 
-    python -m tests.benchmarks.window_cost [--model M] [--precision int4] [--rounds 5] [--seconds 10]
+    python -m tests.benchmarks.window_cost [--model M] [--precision int4] [--rounds 5]
 
 In each round both answer the same question for as long, in fresh processes, turn about; the answer
 is stopped after that time. The window is shown and paints the answer as it grows, on Qt's
