@@ -158,6 +158,107 @@ class TextTooShort(TernError):
     way_out = "Give a longer text file."
 
 
+class Sealed(TernError):
+    sentence = "Sealed mode is on, so Tern connects to nothing."
+    way_out = "Switch it off in the settings; what is on this computer works without a network."
+
+
+class OfflineByVariable(TernError):
+    sentence = "The environment variable {variable} is set, so Tern connects to nothing."
+    way_out = "Start Tern without it; what is on this computer works without a network."
+
+
+class UndeclaredConnection(TernError):
+    sentence = "A part of the program tried to connect to {host} unasked, and was refused."
+    way_out = "Nothing left this computer. Please report it."
+
+
+class Unreachable(TernError):
+    sentence = "{host} cannot be reached: {reason}."
+    way_out = (
+        "Check the network connection and the proxy, then try again; what is on this computer "
+        "works without a network."
+    )
+
+
+class UntrustedCertificate(TernError):
+    sentence = "{host} showed a certificate that this computer does not trust: {reason}."
+    way_out = (
+        "If your network inspects its traffic, add its certificate to the system's, or name its "
+        "file in SSL_CERT_FILE."
+    )
+
+
+class HubTrouble(TernError):
+    sentence = "The Hub could not serve {what}: {reason}."
+    way_out = "Try again later; what has arrived is kept."
+
+
+class RateLimited(TernError):
+    sentence = "The Hub asks to wait {wait} before anything more is fetched."
+    way_out = "Try again then; with an access token the Hub allows more. What has arrived is kept."
+
+
+class NotOnHub(TernError):
+    sentence = "The Hub has no {what}, or it is private."
+    way_out = "Check its name and revision; what is private needs your access token (HF_TOKEN)."
+
+
+class BadReference(TernError):
+    sentence = "{text} is neither the name nor the address of a model on the Hub: {reason}."
+    way_out = "Give it as organisation/name or organisation/name@revision, or paste its address."
+
+
+class GatedModel(TernError):
+    sentence = "{repo} is gated: its owner wants you to accept the terms before you download it."
+    way_out = "Accept them at {url}, then give Tern the access token of the same account."
+
+
+class TokenRefused(TernError):
+    sentence = "The Hub does not accept the access token, or the token may not read this model."
+    way_out = "Give Tern another one, from huggingface.co/settings/tokens, or remove HF_TOKEN."
+
+
+class RemoteCodeOnly(TernError):
+    sentence = "{repo} runs only with program code of its own, and Tern runs no code of strangers."
+    way_out = "Choose a model of one of these families: {supported}."
+
+
+class NoSafetensors(TernError):
+    sentence = "{repo} holds no .safetensors files, and Tern reads nothing else."
+    way_out = "Choose the original model, or another version of it, with .safetensors files."
+
+
+class HostileRepository(TernError):
+    sentence = "{repo} lists a file that would leave the model's folder: {name}."
+    way_out = "Do not use it: no honest repository holds such a thing. Nothing was downloaded."
+
+
+class DamagedRepository(TernError):
+    sentence = "{repo} is damaged on the Hub: {reason}."
+    way_out = "Choose another model, or another revision of this one."
+
+
+class DamagedDownload(TernError):
+    sentence = "{file} arrived damaged twice: its hash is not the one that the Hub names."
+    way_out = "Try again later or on another network; the other files are kept."
+
+
+class BrokenDownload(TernError):
+    sentence = "The download of {file} broke off {times} times: {reason}."
+    way_out = "Resume it when the line is better; what has arrived is kept."
+
+
+class DiskFull(TernError):
+    sentence = "The download needs {needed} more in {folder}, and {free} is free."
+    way_out = "Make room there or move the models elsewhere, then resume; what has arrived is kept."
+
+
+class NoKeyring(TernError):
+    sentence = "This system has no keyring that Tern could keep the access token in: {reason}."
+    way_out = "Set HF_TOKEN, or log in with `huggingface-cli login`: Tern uses either."
+
+
 class NoModelLoaded(TernError):
     sentence = "No model is loaded."
     way_out = "Choose a model first."

@@ -135,7 +135,15 @@ def read_config(folder: Path) -> ModelConfig:
     path = folder / "config.json"
     if not path.is_file():
         raise NotAModel(folder=folder, reason="it holds no config.json")
-    return _Fields(path, read_json(path)).config()
+    return parse_config(read_json(path), path)
+
+
+def parse_config(values: dict[str, Any], source: Path) -> ModelConfig:
+    """Return the configuration in the values of a config.json; `source` names it in a failure.
+
+    Raises DamagedFile, UnsupportedArchitecture or UnsupportedFeature.
+    """
+    return _Fields(source, values).config()
 
 
 class _Fields:

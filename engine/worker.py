@@ -34,6 +34,7 @@ from engine.messages import (
     Shutdown,
     Stop,
 )
+from engine.network import refuse_all
 
 if TYPE_CHECKING:
     from engine.assembly import OnProgress
@@ -322,8 +323,9 @@ def main() -> NoReturn:
     """Serve on stdin and stdout, then end the process.
 
     The protocol takes a copy of fd 1, and fd 1 becomes stderr, so that a library's print lands
-    in the log and cannot corrupt the stream.
+    in the log and cannot corrupt the stream. What runs here has no business on the network.
     """
+    refuse_all()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
