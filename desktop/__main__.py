@@ -15,6 +15,10 @@ def main() -> int:
         from engine.worker import main as work
 
         work()
+    if arguments[:1] == ["--pdf-text"]:  # and the process that reads a PDF for it
+        from desktop.pdf_text import main as read_pdf
+
+        return read_pdf(arguments[1:])
     if _is_command(arguments):
         from engine.cli.main import main as command
 

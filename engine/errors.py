@@ -264,6 +264,66 @@ class NoModelLoaded(TernError):
     way_out = "Choose a model first."
 
 
+class HistoryBusy(TernError):
+    sentence = "The file of your chats {file} is in use by another program."
+    way_out = "Close what else has it open, another window perhaps, and try again."
+
+
+class HistoryDamaged(TernError):
+    sentence = "The file of your chats {file} is damaged: {reason}."
+    way_out = (
+        "Nothing in it was changed. Put {copies} in its place, or move it away to start a new one."
+    )
+
+
+class HistoryNotOurs(TernError):
+    sentence = "The file {file} belongs to another program."
+    way_out = "Nothing in it was changed. Move it away, and Tern makes its own there."
+
+
+class HistoryTooNew(TernError):
+    sentence = "The file of your chats {file} was written by a newer version of Tern."
+    way_out = "Nothing in it was changed. Use that version, or a newer one."
+
+
+class HistoryUnwritable(TernError):
+    sentence = "Your chats cannot be saved in {file}: {reason}."
+    way_out = "Make room or give write permission there, or export this chat to another place."
+
+
+class SqliteTooOld(TernError):
+    sentence = "This Python has SQLite {version}, and your chats need 3.37 or newer."
+    way_out = "Install Tern with a newer Python."
+
+
+class ChatGone(TernError):
+    sentence = "This chat, folder or message is not there any more."
+    way_out = "It was deleted, in another window perhaps; start a new chat."
+
+
+class AnswerStillGrowing(TernError):
+    sentence = "This answer is still being written, in another window perhaps."
+    way_out = "Wait for its end, or stop it there."
+
+
+class FolderExists(TernError):
+    sentence = "There is a folder named {name} already."
+    way_out = "Choose another name."
+
+
+class ImportRefused(TernError):
+    sentence = "The file {file} cannot be imported: {reason}."
+    way_out = (
+        "Choose an export of Tern (JSON) or of ChatGPT (the zip or its conversations.json); "
+        "nothing was added."
+    )
+
+
+class AttachmentRefused(TernError):
+    sentence = "{name} cannot be attached: {reason}."
+    way_out = "{advice}"
+
+
 class EngineDied(TernError):
     """The engine process ended by itself; the words come from `engine.client.Outcome`."""
 
