@@ -17,12 +17,12 @@ from desktop.engine_thread import EngineThread
 from desktop.main_window import MainWindow
 from desktop.menus import Menus
 from desktop.model_list import ModelScan
-from desktop.settings import SettingsFile
 from desktop.state import Notice, Selection, State
 from desktop.theme import Theme
 from engine.client import EngineClient
 from engine.messages import Loaded, Precision
 from engine.paths import Paths, assets_folder
+from engine.settings import SettingsFile
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def build(
 
     model, precision: in place of the remembered ones. command: another engine process.
     """
-    settings = SettingsFile(paths.config / "settings.toml")
+    settings = SettingsFile.of(paths)
     remembered = settings.value
     theme = Theme(app, assets_folder() / "styles" / "window.qss")
     theme.choose(remembered.theme)
@@ -61,7 +61,7 @@ def build(
         kernel=remembered.kernel,
     )
     controller = Controller(lambda: EngineThread(EngineClient(paths, command)), selection)
-    scan = ModelScan(remembered.folders)
+    scan = ModelScan(remembered, paths)
     desktop = Desktop(window, Menus(window), controller, theme, settings, scan, paths)
     _connect_acts(desktop)
     _connect_events(desktop)
@@ -191,7 +191,7 @@ def _connect_settings(desktop: Desktop) -> None:
         desktop.theme.choose(settings.value.theme)
 
     def list_models() -> None:
-        scan.folders = settings.value.folders
+        scan.settings = settings.value
         scan.start()  # does nothing while a scan is running
 
     def close() -> None:

@@ -8,8 +8,8 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
 from desktop import wording
-from desktop.settings import ThemeChoice
 from engine.messages import KernelChoice
+from engine.settings import ThemeChoice
 
 _THEMES: dict[ThemeChoice, str] = {
     "system": "Like the system",

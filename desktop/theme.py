@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
-from desktop.settings import ThemeChoice
+from engine.settings import ThemeChoice
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ class Plan:
     new_tokens: int
     repeats: int
     quantisation: Quantisation = field(default_factory=Quantisation)
+    regardless: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ def measure(
             precision=precision,
             kernel=plan.kernel,
             quantisation=plan.quantisation,
+            regardless=plan.regardless,
         )
     )
     if plan.prompt_tokens + plan.new_tokens > loaded.context_length:

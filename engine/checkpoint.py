@@ -6,12 +6,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from engine.errors import DamagedFile, NotAModel, PickleOnly
-from engine.model_config import read_json
+from engine.errors import DamagedFile
+from engine.model_files import weight_files
 from engine.tensor_file import Array, TensorFile
-
-_INDEX = "model.safetensors.index.json"
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 class Checkpoint:
@@ -20,7 +17,7 @@ class Checkpoint:
     def __init__(self, folder: Path) -> None:
         """Open the files' headers. Raises NotAModel, PickleOnly or DamagedFile."""
         self.folder = folder
-        self.files = _weight_files(folder)
+        self.files = weight_files(folder)
         self._opened = {file: _open(file) for file in self.files}
         self._places = {
             name: file for file, opened in self._opened.items() for name in opened.entries
@@ -57,32 +54,6 @@ def fingerprint(files: Iterable[Path]) -> str:
             status = file.stat()
             facts.append(f"{file.name}:{status.st_size}:{status.st_mtime_ns}")
     return "\n".join(facts)
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    index = folder / _INDEX
-    if index.is_file():
-        return _indexed_files(folder, index)
-    files = sorted(folder.glob("*.safetensors"))
-    if files:
-        return files
-    if any(any(folder.glob(pattern)) for pattern in _PICKLES):
-        raise PickleOnly(folder=folder)
-    raise NotAModel(folder=folder, reason="it holds no .safetensors files")
-
-
-def _indexed_files(folder: Path, index: Path) -> list[Path]:
-    weight_map = read_json(index).get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise DamagedFile(file=index, reason="it maps no weights to files")
-    names = {str(name) for name in weight_map.values()}
-    for name in names:
-        # The index is input: a name must not lead out of the folder.
-        if Path(name).name != name or not name.endswith(".safetensors"):
-            raise DamagedFile(file=index, reason=f"it names the file {name[:80]!r}")
-        if not (folder / name).is_file():
-            raise DamagedFile(file=folder / name, reason="it is missing")
-    return [folder / name for name in sorted(names)]
 
 
 def _open(file: Path) -> TensorFile:

@@ -22,6 +22,7 @@ from engine import messages
 from engine.errors import EngineMismatch
 from engine.hardware import child_environment, read_cpu
 from engine.messages import AnyEvent, Command, Crashed, Ready
+from engine.observed import Watch
 from engine.paths import Paths, make_folder
 
 _LOG_LIMIT = 1_000_000  # bytes; one older log is kept beside it
@@ -79,6 +80,7 @@ class EngineClient:
         self._ids = itertools.count(1)
         self._closing = False
         self._mismatch: EngineMismatch | None = None
+        self._watch = Watch(paths)
 
     @property
     def pid(self) -> int | None:
@@ -124,6 +126,7 @@ class EngineClient:
         for line in self._process.stdout:
             event = self._decode(line)
             if event is not None:
+                self._watch.note(event)
                 yield event
         exit_code = self._process.wait()
         if self._mismatch or not self._closing:

@@ -13,14 +13,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
-from huggingface_hub import constants
 
 from engine.errors import TernError
 from engine.hardware import Cpu, Isa, available_memory, openmp_library
 from engine.kernels.base import core_built, ipex_caution, ipex_installed, native_choice, pick
 from engine.messages import Precision
-from engine.models import LocalModel, local_models
 from engine.paths import Paths, assets_folder
+from engine.settings import SettingsFile
+from engine.store.hub_cache import store_root
+from engine.store.local import StoredModel, list_models
 
 FLAGS_THAT_MATTER = (
     "avx2",
@@ -86,7 +87,7 @@ class Report:
     openmp_library: Path | None
     kernels: tuple[KernelAdvice, ...]
     places: tuple[Place, ...]
-    models: tuple[LocalModel, ...]
+    models: tuple[StoredModel, ...]
     core_built: bool = True
     ipex_isa: str | None = None
 
@@ -94,6 +95,7 @@ class Report:
 def examine(paths: Paths, cpu: Cpu) -> Report:
     """Return what this computer offers to Tern."""
     has_ipex = ipex_installed()
+    settings = SettingsFile.of(paths).value
     return Report(
         versions=_versions(),
         system=platform.platform(),
@@ -107,8 +109,8 @@ def examine(paths: Paths, cpu: Cpu) -> Report:
         memory_available=available_memory(),
         openmp_library=openmp_library(),
         kernels=tuple(advise(precision, cpu.isa, has_ipex) for precision in Precision),
-        places=_places(paths),
-        models=tuple(local_models()),
+        places=_places(paths, store_root(settings)),
+        models=tuple(list_models(settings, paths)),
         core_built=core_built(),
     )
 
@@ -145,13 +147,13 @@ def _versions() -> dict[str, str | None]:
     return found
 
 
-def _places(paths: Paths) -> tuple[Place, ...]:
+def _places(paths: Paths, models: Path) -> tuple[Place, ...]:
     folders = {
         "settings": paths.config,
         "chats": paths.data,
         "packed weights": paths.packed,
         "logs": paths.logs,
-        "models": Path(constants.HF_HUB_CACHE),
+        "models": models,
     }
     places = [
         Place(purpose, folder, why_not_writable(folder)) for purpose, folder in folders.items()

@@ -56,7 +56,7 @@ class ModelNotFound(TernError):
     sentence = "There is no model named {model} on this computer."
     way_out = (
         "Give the path of a model folder, or `demo`; a model of the Hugging Face Hub is fetched "
-        "with `huggingface-cli download {model}`."
+        "with `tern models download {model}`."
     )
 
 
@@ -83,6 +83,31 @@ class PickleOnly(TernError):
 class DamagedFile(TernError):
     sentence = "The file {file} is damaged: {reason}."
     way_out = "Download or copy it again, then load the model again."
+
+
+class NotEnoughDisk(TernError):
+    sentence = "{what} needs {needed} in {folder}, and {free} is free."
+    way_out = "Make room there, or choose another folder."
+
+
+class LinkLeavesFolder(TernError):
+    sentence = "The link {link} leads out of the folder, to {target}."
+    way_out = "Choose the folder that it leads to, or replace the link by the file."
+
+
+class AlreadyThere(TernError):
+    sentence = "There is a model in {folder} already."
+    way_out = "Delete that one first, or give the folder that you import another name."
+
+
+class DownloadRunning(TernError):
+    sentence = "{model} is being downloaded now."
+    way_out = "Wait until that has ended, or pause it first."
+
+
+class UnsuitableRoot(TernError):
+    sentence = "Models cannot be moved to {folder}: {reason}."
+    way_out = "Choose another folder; the models stay where they are."
 
 
 class NotEnoughMemory(TernError):

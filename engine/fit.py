@@ -1,43 +1,187 @@
-"""How much memory a model will need, before any of it is read. Light half: no torch."""
+"""How much memory a model will take at its peak, before any of it is read. Light half: no torch.
+
+Counted from the shape alone: what each kernel keeps resident of the weights, of the cache and of
+its buffers. The constants are measured by `python -m tests.benchmarks.memory`; what this computer
+showed before corrects the outcome (`engine/observed.py`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from engine.errors import NotEnoughMemory
-from engine.hardware import available_memory
-from engine.messages import Precision
+from engine.messages import Kernel, Precision
 from engine.model_config import ModelConfig
 
-# Bits a weight of a linear takes, scales and zeros included.
-_BITS = {Precision.BF16: 16.0, Precision.INT8: 8.1, Precision.INT4: 5.0}
-# Bytes, as measured: Python, numpy, a tokenizer and working memory; and what torch adds in the
-# second process, which quantises and is gone before the model is loaded.
-_ENGINE, _TORCH = 150_000_000, 500_000_000
-_FLOAT_LAYER = 12  # bytes a weight of the layer that is being quantised takes: float and copies
+# -- measured: bytes that a process takes before it holds anything of a model
+_ENGINE = 54_000_000
+_TORCH = 490_000_000
+_IPEX = 420_000_000  # with transformers, over torch
+# -- measured: the tokenizer's memory, from the size of its file; and that from its vocabulary
+_TOKENIZER = 10
+_TOKENIZER_FILE = 45
+_LOGITS = 16  # bytes a token of the vocabulary: the logits, and what sampling copies
+# -- from the code: what is kept, and how
+_PREFILL = 256  # tokens of a prompt computed together (engine/generate.py)
+_ROWS = 1024  # outputs rounded together (engine/quantize/gptq.py)
+_PANEL = 16  # rows of packed weights lie together
+_GROUP = 32  # int4 weights share a scale
+# -- guessed
+_FAULT = 65_536  # bytes that one touch of a mapped file makes resident (Linux's fault-around)
+_NEW_TOKENS = 8  # of so many tokens of a text one has not occurred before
+_MARGIN = 0.85  # of the free memory; above it other programs get little
+
+_INPUTS = ("self_attn.q_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.down_proj")
 
 
-def expected_memory(config: ModelConfig, precision: Precision, context: int) -> int:
-    """Return about how many bytes a load needs at its peak, `context` tokens included."""
-    table = config.vocab_size * config.hidden_size
-    linears = config.layers * config.layer_parameters * _BITS[precision] / 8
-    tables = table * (2 if config.tied_head else 4)
-    quantised_head = 0 if precision is Precision.BF16 else table
-    cache = config.kv_elements_per_token * 2 * context
-    loaded = int(linears + tables + quantised_head + cache + _ENGINE)
+class Fit(StrEnum):
+    """Whether a model can be loaded: well, with hardly any memory left, or not at all."""
+
+    FITS = "fits"
+    TIGHT = "tight"
+    TOO_LARGE = "will not fit"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be loaded, as far as memory goes.
+
+    context: tokens. is_packed: the weights are quantised already. tokenizer_bytes: the size of
+    tokenizer.json, None where only the vocabulary is known.
+    """
+
+    config: ModelConfig
+    precision: Precision
+    kernel: Kernel
+    context: int
+    is_packed: bool = False
+    tokenizer_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Need:
+    """Peak resident memory in bytes.
+
+    running: with the context full. packing: while weights are quantised, all processes together; 0
+    where none are to be.
+    """
+
+    running: int
+    packing: int = 0
+
+    @property
+    def peak(self) -> int:
+        """The most that is needed at any time."""
+        return max(self.running, self.packing)
+
+
+def judge(needed: int, free: int) -> Fit:
+    """Return how `needed` bytes go with `free` ones."""
+    if needed > free:
+        return Fit.TOO_LARGE
+    return Fit.FITS if needed <= free * _MARGIN else Fit.TIGHT
+
+
+def predict(question: Question) -> Need:
+    """Return what the load and the answers will need."""
+    config, size = question.config, question.tokenizer_bytes
+    tokenizer = _TOKENIZER * (_TOKENIZER_FILE * config.vocab_size if size is None else size)
+    base = _ENGINE + tokenizer
+    if question.kernel is Kernel.IPEX:
+        return _on_ipex(question, base + _TORCH + _IPEX)
+    running = base + _weights(config, question.precision) + _while_answering(question)
+    if question.kernel is Kernel.TORCH:
+        running += _TORCH
+    if question.precision is Precision.BF16 or question.is_packed:
+        return Need(running)
+    # Quantising is a second process's work, and the first waits with its own tokenizer.
+    return Need(running, 2 * base + _TORCH + _packing(config, question.precision))
+
+
+def _weights(config: ModelConfig, precision: Precision) -> int:
+    """Return the bytes of the linears and the head, which every token reads."""
+    shapes = config.linear_shapes().values()
+    linears = sum(_linear(rows, columns, precision) for rows, columns in shapes)
+    head = Precision.BF16 if precision is Precision.BF16 else Precision.INT8
+    return config.layers * linears + _linear(config.vocab_size, config.hidden_size, head)
+
+
+def _linear(rows: int, columns: int, precision: Precision) -> int:
+    padded = -(-rows // _PANEL) * _PANEL
+    if precision is Precision.INT8:
+        return padded * (columns + 4)  # a float32 scale a row
+    if precision is Precision.INT4 and columns % _GROUP == 0:
+        return padded * columns * 9 // 16  # a float16 scale a group
+    return rows * columns * 2
+
+
+def _while_answering(question: Question) -> int:
+    """Return the bytes of the cache, of a chunk's activations, of logits and embedding rows."""
+    config, context = question.config, question.context
+    shapes = config.linear_shapes()
+    queries, keys = shapes["self_attn.q_proj"][0], shapes["self_attn.k_proj"][0]
+    floats = 3 * config.hidden_size + 2 * (queries + keys + config.intermediate_size)
+    cache = 2 * config.kv_elements_per_token * context
+    return (
+        cache + 4 * floats * min(context, _PREFILL) + _LOGITS * config.vocab_size + _rows(question)
+    )
+
+
+def _rows(question: Question) -> int:
+    """Return what look-ups make resident of the embedding, where it is no head as well."""
+    config = question.config
+    if config.tied_head and question.precision is Precision.BF16:
+        return 0
+    table = 2 * config.vocab_size * config.hidden_size
+    return min(table, _FAULT * (question.context // _NEW_TOKENS))
+
+
+def _packing(config: ModelConfig, precision: Precision) -> int:
+    """Return what quantising holds at its peak: one layer, or the head.
+
+    Of a layer the published weights, their float32 and one linear's copy, in int4 also the Hessians
+    of its inputs and the rows that are being rounded; of the head the published, the rounded
+    (twice, when its parts are joined) or the packed ones.
+    """
+    shapes = config.linear_shapes()
+    layer = 6 * config.layer_parameters + 4 * max(rows * cols for rows, cols in shapes.values())
+    if precision is Precision.INT4:
+        inputs = [shapes[name][1] for name in _INPUTS]
+        layer += 4 * sum(n * n for n in inputs) + 12 * _ROWS * max(inputs)
+    return max(layer, 4 * config.vocab_size * config.hidden_size)
+
+
+def _on_ipex(question: Question, base: int) -> Need:
+    """Return what IPEX's loading takes: it reads the whole model, then converts it."""
+    config, precision = question.config, question.precision
+    answering = _while_answering(question)
     if precision is Precision.BF16:
-        return loaded
-    return max(loaded, _ENGINE + _TORCH + tables + _FLOAT_LAYER * config.layer_parameters)
+        return Need(base + 4 * config.parameters + answering)
+    weights = _weights(config, precision) + 2 * config.vocab_size * config.hidden_size
+    running = base + 2 * weights + answering
+    if question.is_packed:
+        return Need(running)
+    # SmoothQuant calibrates a float32 model; weight-only int4 reads bf16 and packs it beside that.
+    read = 8 if precision is Precision.INT8 else 3
+    return Need(running, base + read * config.parameters + weights)
 
 
-def check_memory(name: str, config: ModelConfig, precision: Precision, context: int) -> None:
-    """Raise NotEnoughMemory where model `name` clearly will not fit, with what would."""
-    free = available_memory()
-    needed = expected_memory(config, precision, context)
-    if needed <= free:
+def check_memory(
+    name: str, question: Question, free: int, need: Callable[[Question], Need] = predict
+) -> None:
+    """Raise NotEnoughMemory where model `name` will not fit into `free` bytes, with what would.
+
+    need: a prediction that is corrected, as `engine.observed.Observed.correct` does it.
+    """
+    needed = need(question).peak
+    if judge(needed, free) is not Fit.TOO_LARGE:
         return
-    fits = [p for p in Precision if expected_memory(config, p, context) <= free]
-    advice = f"Choose {fits[0]}, which fits." if fits else "Choose a smaller model."
+    others = (replace(question, precision=p, is_packed=False) for p in Precision)
+    fitting = [other.precision for other in others if need(other).peak <= free]
     raise NotEnoughMemory(
         model=name,
-        precision=precision,
+        precision=question.precision,
         needed=f"{needed / 1e9:.1f} GB",
         free=f"{free / 1e9:.1f} GB",
-        advice=advice,
+        advice=f"Choose {fitting[0]}, which fits." if fitting else "Choose a smaller model.",
     )

@@ -10,24 +10,26 @@ from engine.assembly import Kit, NativeModel, OnProgress, assemble
 from engine.calibration import calibration_ids, calibration_text
 from engine.checkpoint import Checkpoint
 from engine.errors import BadSetting, OnlyForIpex
-from engine.fit import check_memory
 from engine.hardware import Cpu
-from engine.kernels.base import Choice, Model, core_built, ipex_installed, native_choice, pick
+from engine.kernels.base import Choice
 from engine.language_model import LanguageModel
 from engine.messages import Kernel, KernelChoice, Precision, Proof, Quantisation
 from engine.model_config import ModelConfig, read_config, read_json
 from engine.packing import packed_folder
 from engine.paths import Paths
+from engine.preflight import DEFAULT_CONTEXT, Preflight, choose
 from engine.proof import prove
 from engine.source import Source
+from engine.store.hub_cache import title_of
 from engine.tokenizer import ChatTokenizer
-
-DEFAULT_CONTEXT = 8192
 
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """What to load, and on what. context_length None takes the model's own, up to 8192."""
+    """What to load, and on what. context_length None takes the model's own, up to 8192.
+
+    regardless: also where memory will not suffice.
+    """
 
     folder: Path
     precision: Precision
@@ -36,6 +38,7 @@ class LoadRequest:
     paths: Paths
     cpu: Cpu
     quantisation: Quantisation = field(default_factory=Quantisation)
+    regardless: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,18 +72,13 @@ def load(
     """
     config = read_config(request.folder)
     _check(request.quantisation)
-    facts = Model(
-        config.architecture,
-        config.parameters,
-        config.four_bit.method if config.four_bit else "",
-        request.quantisation.weight_only,
-    )
-    choice = native_choice(
-        pick(request.precision, request.kernel, request.cpu.isa, ipex_installed(), facts),
-        core_built(),
+    choice = choose(
+        config, request.precision, request.kernel, request.cpu, request.quantisation.weight_only
     )
     context = _context(request.context_length, config)
-    check_memory(request.folder.name, config, request.precision, context)
+    if not request.regardless:
+        title, preflight = title_of(request.folder), Preflight(request.paths, request.cpu)
+        preflight.check(title, config, request.folder, request.precision, choice.kernel, context)
     on_progress("Reading the tokenizer", 0, 1)
     tokenizer = ChatTokenizer.load(request.folder)
     if choice.kernel is Kernel.IPEX:

@@ -90,7 +90,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Load(Command, frozen=True):
-    """Load `model` (a demo name, hub id or folder) in place of whatever is loaded now."""
+    """Load `model` (a demo name, hub id or folder) in place of whatever is loaded now.
+
+    regardless: also where memory will not suffice, by all that is known.
+    """
 
     request_id: int
     model: str
@@ -98,6 +101,7 @@ class Load(Command, frozen=True):
     kernel: KernelChoice = "auto"
     context_length: int | None = None
     quantisation: Quantisation = Quantisation()
+    regardless: bool = False
 
 
 class Quantise(Command, frozen=True):
@@ -211,7 +215,11 @@ class Progress(Event, frozen=True):
 
 
 class Loaded(Event, frozen=True):
-    """The model is ready; what really runs. Sizes in bytes, `load_s` in seconds."""
+    """The model is ready; what really runs. Sizes in bytes, `load_s` in seconds.
+
+    packing_peak_bytes: of all processes together, while the weights were quantised in this load; 0
+    where they had been before.
+    """
 
     request_id: int
     model: str
@@ -228,12 +236,14 @@ class Loaded(Event, frozen=True):
     kv_bytes_per_token: int
     load_s: float
     proof: Proof
+    packing_peak_bytes: int = 0
 
 
 class Quantised(Event, frozen=True):
-    """The packed weights are on disk, whole."""
+    """The packed weights are on disk, whole. peak_rss_bytes: of the process that made them."""
 
     request_id: int
+    peak_rss_bytes: int
 
 
 class Prefilled(Event, frozen=True):
@@ -257,7 +267,10 @@ class Chunk(Event, frozen=True):
 
 
 class Memory(Event, frozen=True):
-    """The engine's resident memory now and at its peak, in bytes. Twice a second: also a pulse."""
+    """The engine's resident memory now and at its peak since the last load, in bytes.
+
+    Twice a second: also a pulse.
+    """
 
     rss_bytes: int
     peak_rss_bytes: int

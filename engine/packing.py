@@ -13,12 +13,12 @@ import numpy as np
 
 from engine.checkpoint import fingerprint
 from engine.source import Source
+from engine.store.hub_cache import identity
+from engine.store.packed import NATIVE_FORMAT, has_manifest
 from engine.tensor_file import Array, TensorFile
 from engine.whole_folder import cache_folder
 
-FORMAT = 4
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
-MANIFEST = "manifest.json"
 
 T = TypeVar("T")
 
@@ -29,13 +29,14 @@ def packed_folder(root: Path, source: Source, layout: str, calibration: str) -> 
     Another file, another calibration or another layout is another folder.
     """
     files = [*source.checkpoint.files, source.checkpoint.folder / "config.json"]
-    facts = f"{FORMAT}\n{source.checkpoint.folder.resolve()}\n{fingerprint(files)}\n{calibration}"
-    return cache_folder(root, source.checkpoint.folder, facts, layout)
+    model = source.checkpoint.folder
+    facts = f"{NATIVE_FORMAT}\n{identity(model)}\n{fingerprint(files)}\n{calibration}"
+    return cache_folder(root, model, facts, layout)
 
 
 def is_packed(folder: Path) -> bool:
     """Return whether a whole packed model lies in `folder`."""
-    return (folder / MANIFEST).is_file()
+    return has_manifest(folder)
 
 
 def read_packed(path: Path) -> dict[str, Array]:

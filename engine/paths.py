@@ -36,6 +36,16 @@ class Paths:
         return self.cache / "packed"
 
     @property
+    def imported(self) -> Path:
+        """Copies of model folders, where the settings name no other root of models."""
+        return self.data / "models"
+
+    @property
+    def ledger(self) -> Path:
+        """Each network connection that was made or refused, and why."""
+        return self.logs / "network.jsonl"
+
+    @property
     def engine_log(self) -> Path:
         """What the engine process wrote to stderr."""
         return self.logs / "engine.log"

@@ -1,5 +1,6 @@
 """The figures of a reply, and the process's memory."""
 
+import contextlib
 import itertools
 import math
 import statistics
@@ -80,6 +81,12 @@ class Stopwatch:
             context_length=context_length,
             peak_rss_bytes=memory()[1],
         )
+
+
+def forget_peak() -> None:
+    """Let the peak of `memory` begin anew, where the system can."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def memory() -> tuple[int, int]:

@@ -8,6 +8,7 @@ from engine.chat_template import ChatTemplate
 from engine.errors import NoChatTemplate
 from engine.messages import ChatMessage
 from engine.model_config import read_json
+from engine.store.hub_cache import title_of
 from engine.tokenizer_files import TokenizerFiles, read_tokenizer
 
 _UNFINISHED = "\ufffd"  # what a decoder shows for bytes that are no whole character yet
@@ -26,7 +27,7 @@ class ChatTokenizer:
     def load(cls, folder: Path) -> "ChatTokenizer":
         """Return the tokenizer in `folder`. Raises NotAModel or DamagedFile."""
         files = read_tokenizer(folder)
-        return cls(files, _end_ids(folder, files), folder.name)
+        return cls(files, _end_ids(folder, files), title_of(folder))
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of `text`, with the special tokens that the tokenizer itself adds."""

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 
 from engine.errors import UnwritableFolder
 from engine.paths import make_folder
+from engine.store.hub_cache import title_of
 
 
 def cache_folder(root: Path, model: Path, facts: str, kind: str) -> Path:
@@ -22,7 +23,7 @@ def cache_folder(root: Path, model: Path, facts: str, kind: str) -> Path:
     Its name is for people, by the model's name and `kind`, and for all of `facts`: where one of
     them changes, it is another folder.
     """
-    title = re.sub(r"[^A-Za-z0-9._-]+", "-", model.name)[:40]
+    title = re.sub(r"[^A-Za-z0-9._-]+", "-", title_of(model))[:40]
     return root / f"{title}-{sha256(facts.encode()).hexdigest()[:12]}-{kind}"
 
 

@@ -152,12 +152,13 @@ class Worker:
         start = time.perf_counter()
         from engine.loader import load
         from engine.models import resolve
-        from engine.quantise_apart import quantise_apart
+        from engine.quantise_apart import PackingWatch
 
         self._loaded = None  # its memory is needed before the next model comes
         local = resolve(command.model)
         request = self._request(command, local.folder, command.context_length)
-        loaded = load(request, self._teller(command.request_id), quantise_apart)
+        with PackingWatch(request.paths) as packing:
+            loaded = load(request, self._teller(command.request_id), packing.quantise)
         self._loaded = loaded
         self._send(
             messages.Loaded(
@@ -176,15 +177,17 @@ class Worker:
                 kv_bytes_per_token=loaded.kv_bytes_per_token,
                 load_s=time.perf_counter() - start,
                 proof=loaded.proof,
+                packing_peak_bytes=packing.peak_bytes,
             )
         )
 
     def _quantise(self, command: Quantise) -> None:
         from engine.loader import quantise_here
+        from engine.telemetry import memory
 
         request = self._request(command, Path(command.folder), None)
         quantise_here(request, self._teller(command.request_id))
-        self._send(messages.Quantised(request_id=command.request_id))
+        self._send(messages.Quantised(request_id=command.request_id, peak_rss_bytes=memory()[1]))
 
     def _request(
         self, command: Load | Quantise, folder: Path, context_length: int | None
@@ -200,6 +203,7 @@ class Worker:
             Paths.default(),
             self._cpu,
             command.quantisation,
+            isinstance(command, Load) and command.regardless,
         )
 
     def _teller(self, request_id: int) -> "OnProgress":

@@ -15,10 +15,10 @@ from PySide6.QtWidgets import QApplication
 
 from desktop import app as desktop_app
 from desktop.app import Desktop
-from desktop.settings import ThemeChoice
 from desktop.state import State
 from engine.messages import Precision
 from engine.paths import Paths, assets_folder
+from engine.settings import ThemeChoice
 
 QUESTIONS = ("Who are you?", "What is int4?", "Tell me a story about a fox.")
 THEMES: tuple[ThemeChoice, ...] = ("light", "dark")

@@ -1,9 +1,10 @@
-"""What all tests share: an own TERN_HOME, and no network for the model libraries."""
+"""What all tests share: own TERN_HOME and model cache, and no network for the model libraries."""
 
 import os
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from engine.hardware import isa_limits
 
@@ -18,3 +19,12 @@ def tern_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "tern-home"
     monkeypatch.setenv("TERN_HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True)
+def model_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Hugging Face cache in place of the user's, for child processes too."""
+    cache = tmp_path / "hf-cache"
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    return cache

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
         args.new_tokens,
         args.repeats,
         quantisation_from(args),
+        args.regardless,
     )
     cpu = read_cpu()
     results = _measure_all(plan, _precisions(args.precision), cpu, make_client)

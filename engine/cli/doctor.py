@@ -58,8 +58,8 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
         )
     yield "", ""
     for model in report.models:
-        missing = "" if model.size else " (no weights found)"
-        yield "model", f"{model.name}, {console.size(model.size)}, {model.folder}{missing}"
+        problem = f" ({model.problem})" if model.problem else ""
+        yield "model", f"{model.name}, {console.size(model.size)}, {model.folder}{problem}"
 
 
 def _exception(advice: KernelAdvice) -> str:

@@ -18,11 +18,14 @@ from engine.cli import (
     generate,
     ipex_level,
     models,
+    network,
     perplexity,
 )
 from engine.cli.options import build_parser
 from engine.cli.session import ClientFactory, Explained, default_client
+from engine.cli.store import make_network
 from engine.errors import TernError
+from engine.paths import Paths
 
 _INTERRUPTED = 130  # what shells expect: 128 + SIGINT
 
@@ -33,6 +36,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, ClientFactory], int]] = {
     "perplexity": perplexity.run,
     "doctor": doctor.run,
     "models": models.run,
+    "network": network.run,
     "read-bandwidth": bandwidth.run,
     "ipex-level": ipex_level.run,
 }
@@ -45,7 +49,8 @@ def main(argv: list[str], make_client: ClientFactory = default_client) -> int:
         args = build_parser().parse_args(argv)
     except SystemExit as done:  # argparse has printed the help, the version or the usage
         return done.code if isinstance(done.code, int) else 2
-    return guarded(lambda: _COMMANDS[args.command](args, make_client), "debug" in args)
+    with make_network(Paths.default()).guard():
+        return guarded(lambda: _COMMANDS[args.command](args, make_client), "debug" in args)
 
 
 def guarded(command: Callable[[], int], debug: bool = False) -> int:

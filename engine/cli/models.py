@@ -1,35 +1,25 @@
-"""`tern models list`: the models on this computer."""
+"""`tern models`: the model store in the terminal."""
 
 import argparse
+from collections.abc import Callable
 
-from engine.cli import console
+from engine.cli import models_hub, models_local, models_show
 from engine.cli.session import ClientFactory
-from engine.models import local_models
+
+_VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "search": models_hub.search,
+    "show": models_show.show,
+    "download": models_hub.fetch,
+    "catalogue": models_hub.catalogue,
+    "list": models_local.list_all,
+    "import": models_local.import_one,
+    "verify": models_local.verify_one,
+    "delete": models_local.delete_one,
+    "move": models_local.move_all,
+    "sweep": models_local.sweep_packed,
+}
 
 
 def run(args: argparse.Namespace, _make_client: ClientFactory) -> int:
-    """Run the command."""
-    found = local_models()
-    if args.json:
-        console.print_json(
-            {
-                "models": [
-                    {
-                        "name": model.name,
-                        "title": model.title,
-                        "folder": str(model.folder),
-                        "size": model.size,
-                        "is_demo": model.is_demo,
-                    }
-                    for model in found
-                ]
-            }
-        )
-        return 0
-    width = max(len(model.name) for model in found)
-    for model in found:
-        name = console.one_line(model.name)
-        print(
-            f"{name:{width}}  {console.size(model.size):>9}  {console.one_line(str(model.folder))}"
-        )
-    return 0
+    """Run the verb that was given."""
+    return _VERBS[args.verb](args)

@@ -1,10 +1,10 @@
 """The grammar of the command line: commands, options, their ranges and the help."""
 
 import argparse
-import math
-from collections.abc import Callable
 from typing import get_args
 
+from engine.cli.ranges import number
+from engine.cli.store_options import add_models, add_network, add_regardless
 from engine.doctor import tern_version
 from engine.messages import KernelChoice, LowPrecision, Precision
 from engine.models import DEMO
@@ -20,30 +20,10 @@ examples:
   tern generate --model Qwen/Qwen3-0.6B --precision int8 --prompt - --json < question.txt
   tern bench --model demo --precision all
   tern perplexity --model demo --precision int4 --text book.txt
-  tern models list
+  tern models catalogue
+  tern models download HuggingFaceTB/SmolLM2-360M-Instruct
   tern doctor
 """
-
-
-def number(
-    kind: type[int] | type[float], low: float, high: float = math.inf, above: bool = False
-) -> Callable[[str], float]:
-    """Return a converter for argparse that takes finite numbers from low to high.
-
-    above: leave out `low` itself.
-    """
-
-    def convert(text: str) -> float:
-        value = kind(text)
-        fits = low <= value <= high and math.isfinite(value) and not (above and value == low)
-        if not fits:
-            start = f"above {low}" if above else f"{low} or more"
-            end = "" if high == math.inf else f" and {high} at most"
-            raise argparse.ArgumentTypeError(f"{text} is not {start}{end}")
-        return value
-
-    convert.__name__ = "whole number" if kind is int else "number"  # argparse's error names it
-    return convert
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -63,9 +43,18 @@ def build_parser() -> argparse.ArgumentParser:
     _add_bench(_command(commands, "bench", "measure speed and memory"))
     _add_perplexity(_command(commands, "perplexity", "measure how well a precision predicts text"))
     _add_json(_command(commands, "doctor", "show what this computer offers and what Tern picks"))
-    models = _command(commands, "models", "the models on this computer")
+    models = _command(commands, "models", "find, download, keep and delete models")
     verbs = models.add_subparsers(dest="verb", required=True, metavar="VERB")
-    _add_json(_command(verbs, "list", "list them"))
+
+    def verb(name: str, summary: str) -> argparse.ArgumentParser:
+        parser = _command(verbs, name, summary)
+        _add_json(parser)
+        return parser
+
+    add_models(verb)
+    network = _command(commands, "network", "list the connections that were made, or forbid all")
+    add_network(network)
+    _add_json(network)
     # `bench` and `doctor` run these as processes of their own; the help leaves them out.
     commands.add_parser("ipex-level", allow_abbrev=False)
     bandwidth = commands.add_parser("read-bandwidth", allow_abbrev=False)
@@ -144,6 +133,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kernel", choices=get_args(KernelChoice), default="auto", help="default: auto"
     )
+    add_regardless(parser)
 
 
 def _add_precision(parser: argparse.ArgumentParser) -> None:

@@ -188,8 +188,9 @@ class Session:
         if failure.kind == "Stopped":
             return KeyboardInterrupt()
         log = f" Log: {self._client.log_file}" if failure.kind == "Bug" else ""
+        more = " --regardless loads it all the same." if failure.kind == "NotEnoughMemory" else ""
         exit_code = _EXIT_CODES.get(failure.kind, 3)
-        return Explained(failure.sentence, f"{failure.way_out}{log}", exit_code)
+        return Explained(failure.sentence, f"{failure.way_out}{more}{log}", exit_code)
 
     def _next(self) -> AnyEvent | _Interrupt:
         """Wait for the next event. Raises EngineDied at the end of the process, and ever after."""

@@ -36,6 +36,11 @@ IPEX_LEVELS: dict[Precision, IpexLevels] = {
 IPEX_ARCHITECTURES = frozenset(
     {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
 )
+# The layouts of weights packed for torch's operators; int4's depends on the instruction set.
+TORCH_LAYOUTS: dict[Precision, str] = {
+    Precision.INT8: "torch-int8-1",
+    Precision.INT4: "torch-int4-g32-{isa}-2",
+}
 # Importing IPEX takes seconds; a model this small answers in less.
 IPEX_WORTHWHILE = 100_000_000  # parameters
 

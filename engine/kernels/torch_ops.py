@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.hardware import Cpu
+from engine.kernels.base import TORCH_LAYOUTS
 from engine.messages import Precision
 from engine.quantize.groupwise import GROUP_SIZE, GroupwiseInt4
 from engine.quantize.layers import Rounded
@@ -152,9 +153,8 @@ def pack(weights: Rounded) -> Packed:
 
 def layout(precision: Precision) -> str:
     """Return the name of the packed layout of `precision` on this CPU."""
-    if precision is Precision.INT4:
-        return f"torch-int4-g{GROUP_SIZE}-{torch.backends.cpu.get_cpu_capability().lower()}-2"
-    return f"torch-{precision}-1"
+    isa = torch.backends.cpu.get_cpu_capability().lower()
+    return TORCH_LAYOUTS[precision].format(isa=isa)
 
 
 def activation_dtype(precision: Precision) -> torch.dtype:

@@ -1,15 +1,15 @@
 """Quantised layers -> a folder of packed weights. Peak memory is one layer in float and packed."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.packing import ALIGNMENT, FORMAT, MANIFEST, head_file, layer_file
+from engine.packing import ALIGNMENT, head_file, layer_file
 from engine.quantize.layers import QuantisedHead, QuantisedLayer, Rounded
 from engine.source import Source
+from engine.store.packed import NATIVE_FORMAT, write_manifest
 from engine.whole_folder import whole_folder
 
 PackWeights = Callable[[Rounded], Mapping[str, Tensor]]
@@ -35,8 +35,7 @@ def pack(
                 _write(_layer_tensors(part, pack_weights), layer_file(partial, number))
             # What was read of the float weights would otherwise stay beside the next layer's.
             source.checkpoint.release()
-        manifest = {"format": FORMAT, "source": str(source.checkpoint.folder)}
-        (partial / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+        write_manifest(partial, source.checkpoint.folder, NATIVE_FORMAT)
 
 
 def _write(tensors: dict[str, Tensor], file: Path) -> None:

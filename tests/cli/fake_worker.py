@@ -3,7 +3,7 @@
 SLOW goes on until it is stopped, DEAF ignores even that, CRASH dies after two pieces, BUG and
 BADSETTING fail so, SILENT answers nothing, ESCAPE answers with terminal sequences; anything else
 is answered with what was said. Kernel "ipex" fails to load; context length 13 takes for ever,
-14 dies. Its process ids are kept in TERN_HOME/pids.
+14 dies, 15 does not fit into memory. Its process ids are kept in TERN_HOME/pids.
 """
 
 import os
@@ -54,6 +54,8 @@ def load(command):
         wait_for_stop(command)
     elif command.context_length == 14:
         os.kill(os.getpid(), signal.SIGKILL)
+    elif command.context_length == 15 and not command.regardless:
+        fail(command, "NotEnoughMemory", "It needs 9 GB, and 8 GB is free.", "Choose int4.")
     else:
         send(m.Progress(request_id=command.request_id, stage="Reading", done=1, total=2))
         send(loaded(command))

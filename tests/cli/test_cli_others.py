@@ -1,4 +1,4 @@
-"""`tern bench`, `perplexity`, `doctor`, `models list`, and the run without display and terminal."""
+"""`tern bench`, `perplexity`, `doctor`, and the run without display and terminal."""
 
 import json
 import signal
@@ -204,15 +204,6 @@ def test_a_calibration_text_that_is_not_there_is_named(tern):
     result = tern("generate", "--prompt", "x", "--calibration", "/nowhere/text.txt")
     assert result.code == 3
     assert "/nowhere/text.txt" in result.err
-
-
-def test_models_list(tern):
-    result = tern("models", "list", "--json")
-    assert result.code == 0
-    demo = result.json["models"][0]
-    assert demo["name"] == "demo"
-    assert demo.keys() == {"name", "title", "folder", "size", "is_demo"}
-    assert tern("models", "list").out.startswith("demo ")
 
 
 def test_headless_asks_in_each_precision(make_client, capsys, home):

@@ -1,13 +1,14 @@
 """Settings: kept over a restart, and a damaged file is explained and kept aside."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desktop.settings import Settings, SettingsFile, to_toml
 from engine.messages import Precision
+from engine.settings import Settings, SettingsFile, to_toml
 from tests.desktop.conftest import OpenWindow
 
 
@@ -20,6 +21,8 @@ def test_what_is_changed_is_read_again(tmp_path: Path) -> None:
         "theme": "dark",
         "geometry": (-5, 10, 800, 600),
         "folders": ("/models/a b", 'C:\\mödels\\"x" 🐦'),
+        "models": "/mnt/disk/models",
+        "sealed": True,
     }
     SettingsFile(path).change(**changes)
     again = SettingsFile(path)
@@ -27,11 +30,27 @@ def test_what_is_changed_is_read_again(tmp_path: Path) -> None:
     assert again.trouble == ""
 
 
-@given(st.text().filter(lambda text: "\x7f" not in text))
+@given(st.text())
 def test_any_name_survives_the_file(name: str) -> None:
-    import tomllib
-
     assert tomllib.loads(to_toml(Settings(model=name)))["model"] == name
+
+
+def test_what_a_newer_version_wrote_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text('tint = "blue"\nmodel = "a/b"\n\n[chats]\nfolders = ["x"]\n')
+    SettingsFile(path).change(theme="dark")
+    written = tomllib.loads(path.read_text())
+    assert written["tint"] == "blue"
+    assert written["chats"] == {"folders": ["x"]}
+    assert (written["model"], written["theme"]) == ("a/b", "dark")
+
+
+def test_the_window_and_the_terminal_do_not_undo_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    window, terminal = SettingsFile(path), SettingsFile(path)
+    terminal.change(sealed=True)
+    window.change(theme="dark")
+    assert SettingsFile(path).value == Settings(sealed=True, theme="dark")
 
 
 @pytest.mark.parametrize("content", [b"precision = int4", b'precision = "fp64"', b"\xff\xfe", b"x"])

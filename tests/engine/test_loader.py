@@ -404,7 +404,7 @@ def test_a_precision_that_would_fit_is_the_way_out(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """hidden 4096, 32 layers: 13 GB in bf16, 7 in int8."""
-    monkeypatch.setattr("engine.fit.available_memory", lambda: 10_000_000_000)
+    monkeypatch.setattr("engine.preflight.available_memory", lambda: 10_000_000_000)
     change(
         folder / "config.json",
         num_hidden_layers=32,

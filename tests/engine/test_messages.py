@@ -85,7 +85,7 @@ EVENTS: list[m.AnyEvent] = [
         load_s=0.5,
         proof=PROOF,
     ),
-    m.Quantised(request_id=6),
+    m.Quantised(request_id=6, peak_rss_bytes=1),
     m.Prefilled(request_id=3, prompt_tokens=10, cached_tokens=4, prefill_tokens_per_s=30.0),
     m.Chunk(
         request_id=3,

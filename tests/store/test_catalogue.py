@@ -3,8 +3,8 @@
 import pytest
 
 from engine.errors import UnsupportedArchitecture
-from engine.fit import expected_memory
-from engine.messages import Precision
+from engine.fit import Question, predict
+from engine.messages import Kernel, Precision
 from engine.store.catalogue import CatalogueEntry, load_catalogue, recommend
 from engine.store.reference import parse_reference
 
@@ -14,7 +14,7 @@ GB = 10**9
 
 
 def needed(entry: CatalogueEntry, precision: Precision, context: int) -> int:
-    return expected_memory(entry.shape, precision, context)
+    return predict(Question(entry.shape, precision, Kernel.NATIVE, context)).peak
 
 
 def test_the_catalogue_reaches_from_135_million_to_8_billion() -> None:

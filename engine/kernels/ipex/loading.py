@@ -21,9 +21,10 @@ from engine.kernels.ipex.recipes import Made
 from engine.messages import Precision, Proof, Quantisation
 from engine.model_config import ModelConfig
 from engine.quantize.groupwise import GROUP_SIZE
+from engine.store.hub_cache import identity
+from engine.store.packed import IPEX_FORMAT, write_manifest
 from engine.whole_folder import cache_folder, whole_folder
 
-_FORMAT = 1
 # Rope tables and cache are made this long at least, so that one saved graph serves most contexts.
 _POSITIONS = 8192
 _log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def saved_folder(request: IpexRequest, level: Isa) -> Path:
     """
     config = (request.folder / "config.json").read_text(encoding="utf-8")
     facts = (
-        f"{_FORMAT}\n{request.folder.resolve()}\n{config}\n{level}\n"
+        f"{IPEX_FORMAT}\n{identity(request.folder)}\n{config}\n{level}\n"
         f"{_positions(request)}\n{msgspec.json.encode(request.quantisation).decode()}\n"
         f"{request.calibration_text}"
     )
@@ -101,6 +102,7 @@ def _graph(request: IpexRequest, level: Isa, on_step: OnProgress) -> tuple[Graph
         facts = _facts(request, made, method)
         on_step("Saving the quantised graph", 0, 1)
         saved.save(made.graph, facts, partial)
+        write_manifest(partial, request.folder, IPEX_FORMAT)
     return made.graph, facts
 
 

@@ -1,0 +1,121 @@
+"""The packed weights on disk: whose they are, in which precision, and whether they are of any use.
+
+Each folder of them holds a manifest beside the weights. What makes and reads the weights is
+`engine/packing.py` and `engine/kernels/ipex/`; here they are only counted and deleted.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.kernels.base import TORCH_LAYOUTS, core_built
+from engine.messages import Kernel, Precision
+from engine.store.files import folder_size
+from engine.store.hub_cache import identity
+
+# Another number is another folder: what older versions wrote is never read.
+NATIVE_FORMAT = 4
+IPEX_FORMAT = 2
+_MANIFEST = "manifest.json"
+_NAME = re.compile(r".*-[0-9a-f]{12}-(?P<layout>.+)")  # `engine.whole_folder.cache_folder`'s
+
+
+@dataclass(frozen=True)
+class PackedFolder:
+    """One model in one layout. `source` is its model's `identity`, "" where nobody knows it.
+
+    `size` in bytes. `is_current`: this version of Tern would read it.
+    """
+
+    folder: Path
+    source: str
+    precision: Precision | None
+    kernel: Kernel
+    size: int
+    is_current: bool
+
+
+def write_manifest(folder: Path, model: Path, number: int) -> None:
+    """Say in `folder` that it holds the model in the folder `model`, in format `number`."""
+    manifest = {"format": number, "source": identity(model)}
+    (folder / _MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def has_manifest(folder: Path) -> bool:
+    """Return whether `write_manifest` has been there."""
+    return (folder / _MANIFEST).is_file()
+
+
+def packed_folders(root: Path) -> list[PackedFolder]:
+    """Return all packed weights below `root`, those of a process that is packing now left out."""
+    try:
+        folders = [path for path in sorted(root.iterdir()) if path.is_dir()]
+    except OSError:
+        return []
+    return [_read(folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def is_there(root: Path, model: Path, precision: Precision, kernel: Kernel) -> bool:
+    """Return whether a load of `model` finds its weights packed, by the usual recipe or another."""
+    source = identity(model)
+    return precision is Precision.BF16 or any(
+        (packed.source, packed.precision, packed.kernel) == (source, precision, kernel)
+        for packed in packed_folders(root)
+        if packed.is_current
+    )
+
+
+def useless(root: Path, known: Collection[str]) -> list[PackedFolder]:
+    """Return the packed weights below `root` of older versions, and those without a model.
+
+    known: the `identity` of each model in a cache. A folder that is still there counts too.
+    """
+    return [
+        packed
+        for packed in packed_folders(root)
+        if not packed.is_current
+        or not (packed.source in known or (Path(packed.source) / "config.json").is_file())
+    ]
+
+
+def sweep(folders: Collection[PackedFolder]) -> int:
+    """Delete `folders`; return the bytes that are free again."""
+    for packed in folders:
+        shutil.rmtree(packed.folder, ignore_errors=True)
+    return sum(packed.size for packed in folders if not packed.folder.exists())
+
+
+def _read(folder: Path) -> PackedFolder:
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        source, number = str(manifest["source"]), manifest["format"]
+    except (OSError, ValueError, KeyError, TypeError):
+        source, number = "", None
+    match = _NAME.fullmatch(folder.name)
+    layout = match["layout"] if match else ""
+    words = layout.split("-")
+    precision = next((p for p in Precision if p in words), None)
+    kernel = next((kernel for kernel in Kernel if kernel in words), Kernel.NATIVE)
+    is_current = _is_current(layout, precision, kernel, number)
+    return PackedFolder(folder, source, precision, kernel, folder_size(folder), is_current)
+
+
+def _is_current(layout: str, precision: Precision | None, kernel: Kernel, number: object) -> bool:
+    if precision is None:
+        return False
+    if kernel is Kernel.IPEX:
+        return number == IPEX_FORMAT
+    if number != NATIVE_FORMAT:
+        return False
+    if kernel is Kernel.TORCH:
+        return re.fullmatch(TORCH_LAYOUTS[precision].format(isa="[a-z0-9]+"), layout) is not None
+    return core_built() and layout == f"{precision}-{_core_layout()}"
+
+
+def _core_layout() -> str:
+    from engine.kernels.native import _core
+
+    return _core.layout_name()
