@@ -14,6 +14,7 @@ from desktop.engine_thread import EngineThread
 from desktop.state import Notice, Selection, State, WayOut
 from engine import messages
 from engine.client import EngineClient
+from engine.errors import NotEnoughMemory
 from engine.messages import AnyEvent
 
 
@@ -80,8 +81,11 @@ class Controller(QObject):
             return
         self.load()
 
-    def load(self) -> None:
-        """Load the selection in place of what is loaded; the conversation stays."""
+    def load(self, regardless: bool = False) -> None:
+        """Load the selection in place of what is loaded; the conversation stays.
+
+        regardless: also where memory will not suffice.
+        """
         if self._state in (State.STARTING, State.CRASHED):
             return  # it is loaded as soon as the engine is ready
         self.stop()
@@ -95,6 +99,7 @@ class Controller(QObject):
                 model=self.selection.model,
                 precision=self.selection.precision,
                 kernel=self.selection.kernel,
+                regardless=regardless,
             )
         )
         if self._answer is None:
@@ -279,4 +284,5 @@ def _load_notice(event: messages.Failed) -> Notice:
             "Choose another model, or load this one again.",
             (WayOut.LOAD,),
         )
-    return Notice(event.sentence, event.way_out, (WayOut.LOAD,))
+    offer = WayOut.LOAD_ANYWAY if event.kind == NotEnoughMemory.__name__ else WayOut.LOAD
+    return Notice(event.sentence, event.way_out, (offer,))

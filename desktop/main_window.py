@@ -1,83 +1,70 @@
-"""The window's layout: where the views stand. Connects nothing; `app.py` does."""
+"""The window's layout: the pages and the way between them. Connects nothing; `app.py` does."""
 
-from itertools import pairwise
+from PySide6.QtCore import QRect, Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QIcon, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
-from PySide6.QtCore import QRect, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QIcon
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
-
-from desktop.composer import Composer
-from desktop.panels import DemoBanner, LoadingPanel, NoticePanel, Welcome
-from desktop.pickers import Header
-from desktop.telemetry_strip import TelemetryStrip
+from desktop.chat_page import ChatPage
+from desktop.models_page.fitting import Outlooks
+from desktop.models_page.page import ModelsPage
+from desktop.navigation import Navigation, Page
+from desktop.settings_page.page import SettingsPage
 from desktop.theme import Palette
-from desktop.transcript import COLUMN, Transcript
 from desktop.widgets import styled
 
-_SIZE = (980, 760)
+_SIZE = (1060, 760)
 _LEAST = (460, 480)
+_ROOMY = 720  # px of width from which the pages' names are shown
 
 
 class MainWindow(QMainWindow):
-    """Header, conversation, composer and figures, from top to bottom."""
+    """The navigation at the left, and the page that is chosen there.
+
+    host: the Hub's name; outlooks: what a model needs here.
+    """
 
     closing = Signal()
+    page_shown = Signal(object)  # Page
 
-    def __init__(self, icon: QIcon, palette: Palette) -> None:
+    def __init__(self, icon: QIcon, palette: Palette, host: str, outlooks: Outlooks) -> None:
         super().__init__()
         self.setWindowTitle("Tern")
         self.setWindowIcon(icon)
         self.setMinimumSize(*_LEAST)
-        self.header = Header()
-        self.loading = LoadingPanel()
-        self.demo = DemoBanner()
-        self.welcome = Welcome(icon)
-        self.transcript = Transcript(palette)
-        self.notice = NoticePanel()
-        self.composer = Composer()
-        self.strip = TelemetryStrip()
-        self.pages = QStackedWidget()
-        self._lay_out()
-        self._order_focus()
-
-    def _lay_out(self) -> None:
-        self.pages.addWidget(self.welcome)
-        self.pages.addWidget(self.transcript)
-        foot = QVBoxLayout()
-        foot.setSpacing(8)
-        foot.addWidget(self.notice)
-        foot.addWidget(self.composer)
-        centre = QWidget()
-        centre.setMaximumWidth(COLUMN + 28)
-        foot.setContentsMargins(14, 0, 14, 14)
-        centre.setLayout(foot)
-        middle = QHBoxLayout()
-        middle.addStretch(1)
-        middle.addWidget(centre, 100)
-        middle.addStretch(1)
+        self.navigation = Navigation(palette)
+        self.chat = ChatPage(icon, palette)
+        self.models = ModelsPage(host, palette, outlooks)
+        self.settings = SettingsPage(host)
+        self.pages: dict[Page, QWidget] = {
+            Page.CHAT: self.chat,
+            Page.MODELS: self.models,
+            Page.SETTINGS: self.settings,
+        }
+        self._stack = QStackedWidget()
+        for page in self.pages.values():
+            self._stack.addWidget(page)
         root = styled(QWidget(), "root")
-        column = QVBoxLayout(root)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.header)
-        column.addWidget(self.loading)
-        column.addWidget(self.demo)
-        column.addWidget(self.pages, 1)
-        column.addLayout(middle)
-        column.addWidget(self.strip)
+        row = QHBoxLayout(root)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.navigation)
+        row.addWidget(self._stack, 1)
         self.setCentralWidget(root)
+        self.navigation.page_chosen.connect(self.show_page)
 
-    def _order_focus(self) -> None:
-        edit = self.composer.edit
-        order: list[QWidget] = [edit, self.composer.button, self.header.models]
-        order += [*self.header.precisions.buttons.values(), self.header.new_chat]
-        for first, second in pairwise(order):
-            QWidget.setTabOrder(first, second)
-        edit.setFocus(Qt.FocusReason.OtherFocusReason)
+    @property
+    def page(self) -> Page:
+        """The page that is shown."""
+        shown = self._stack.currentWidget()
+        return next(page for page, widget in self.pages.items() if widget is shown)
 
-    def show_conversation(self, is_empty: bool) -> None:
-        """Show the transcript, or the welcome where there is nothing in it."""
-        self.pages.setCurrentWidget(self.welcome if is_empty else self.transcript)
+    @Slot(object)
+    def show_page(self, page: Page) -> None:
+        """Show `page`, and let the keys go to it."""
+        self._stack.setCurrentWidget(self.pages[page])
+        self.navigation.show_page(page)
+        self.pages[page].setFocus(Qt.FocusReason.OtherFocusReason)
+        self.page_shown.emit(page)
 
     def place(self, geometry: tuple[int, int, int, int] | None) -> None:
         """Take the remembered place where it is on a screen, else a size that suits."""
@@ -92,6 +79,11 @@ class MainWindow(QMainWindow):
         """Return the place to remember."""
         place = self.normalGeometry() if self.isMaximized() else self.geometry()
         return place.x(), place.y(), place.width(), place.height()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave a narrow window's width to the page."""
+        super().resizeEvent(event)
+        self.navigation.set_compact(self.width() < _ROOMY)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Vanish at once; what has to end ends after that."""

@@ -8,14 +8,8 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
 from desktop import wording
+from desktop.navigation import SHORTCUTS, Page
 from engine.messages import KernelChoice
-from engine.settings import ThemeChoice
-
-_THEMES: dict[ThemeChoice, str] = {
-    "system": "Like the system",
-    "light": "Light",
-    "dark": "Dark",
-}
 
 
 class Menus(QObject):
@@ -27,6 +21,7 @@ class Menus(QObject):
     kernel_chosen = Signal(str)
     theme_chosen = Signal(str)
     log_wanted = Signal()
+    page_chosen = Signal(object)  # Page
 
     def __init__(self, window: QMainWindow) -> None:
         super().__init__(window)
@@ -42,7 +37,9 @@ class Menus(QObject):
         self._exclusive(self.kernels, self.kernel_chosen.emit)
         engine.addAction("Open the engine's &log", self.log_wanted.emit)
         view = bar.addMenu("&View")
-        self.themes = {name: _choice(view, text, name) for name, text in _THEMES.items()}
+        self.pages = {page: self._page(view, page) for page in Page}
+        view.addSeparator()
+        self.themes = {name: _choice(view, text, name) for name, text in wording.THEMES.items()}
         self._exclusive(self.themes, self.theme_chosen.emit)
 
     def _fill_chat(self, menu: QMenu, window: QMainWindow) -> None:
@@ -56,6 +53,12 @@ class Menus(QObject):
         add("&Stop the answer", "Esc").triggered.connect(self.stop_wanted)
         menu.addSeparator()
         add("&Quit", QKeySequence.StandardKey.Quit).triggered.connect(window.close)
+
+    def _page(self, menu: QMenu, page: Page) -> QAction:
+        action = menu.addAction(page.value)
+        action.setShortcut(QKeySequence(SHORTCUTS[page]))
+        action.triggered.connect(lambda: self.page_chosen.emit(page))
+        return action
 
     def _exclusive(self, actions: Mapping[Any, QAction], choose: Callable[[str], object]) -> None:
         group = QActionGroup(self)

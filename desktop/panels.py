@@ -143,6 +143,7 @@ class NoticePanel(QFrame):
 
     restart_wanted = Signal()
     load_wanted = Signal()
+    load_anyway_wanted = Signal()
     log_wanted = Signal(str)
 
     def __init__(self) -> None:
@@ -171,6 +172,7 @@ class NoticePanel(QFrame):
         self._log_file = ""
         self.buttons[WayOut.RESTART].clicked.connect(self.restart_wanted)
         self.buttons[WayOut.LOAD].clicked.connect(self.load_wanted)
+        self.buttons[WayOut.LOAD_ANYWAY].clicked.connect(self.load_anyway_wanted)
         self.buttons[WayOut.OPEN_LOG].clicked.connect(lambda: self.log_wanted.emit(self._log_file))
         self.hide()
 

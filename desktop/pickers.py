@@ -25,6 +25,7 @@ from engine.messages import Loaded, Precision
 from engine.models import LocalModel
 
 _ARROW = "  ▾"
+_ROOMY = 480  # px of width for all of the words
 _PADDING = 18  # px at both sides of the name, with the border
 
 
@@ -33,6 +34,7 @@ class ModelPicker(QPushButton):
 
     model_chosen = Signal(str)
     list_wanted = Signal()
+    more_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,11 +101,9 @@ class ModelPicker(QPushButton):
             action.setData(model.name)
             action.triggered.connect(self._on_chosen)
             self._menu.addAction(action)
-        if len(self._models) < 2:
-            hint = self._menu.addAction("Models in the Hugging Face cache appear here")
-            hint.setEnabled(False)
         self._menu.addSeparator()
         self._menu.addAction("Open a folder…", self._open_folder)
+        self._menu.addAction("Find more models…", self.more_wanted.emit)
 
     def _on_chosen(self) -> None:
         action = self.sender()
@@ -165,6 +165,11 @@ class Header(QWidget):
         row.addWidget(self.precisions)
         row.addStretch()
         row.addWidget(self.new_chat)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave a narrow header's width to the model's name."""
+        super().resizeEvent(event)
+        self.new_chat.setText("New chat" if self.width() >= _ROOMY else "New")
 
     @Slot(object)
     def show_selection(self, selection: Selection) -> None:

@@ -23,6 +23,7 @@ class WayOut(StrEnum):
     RESTART = "Start the engine again"
     OPEN_LOG = "Open log"
     LOAD = "Load again"
+    LOAD_ANYWAY = "Load anyway"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
+from engine.paths import assets_folder
 from engine.settings import ThemeChoice
 
 
@@ -35,6 +36,9 @@ class Palette:
     notice_border: str
     on_notice: str
     link: str
+    good: str
+    warn: str
+    bad: str
 
 
 LIGHT = Palette(
@@ -55,6 +59,9 @@ LIGHT = Palette(
     notice_border="#e6c88f",
     on_notice="#5a3d06",
     link="#0a6682",
+    good="#1b6e3c",
+    warn="#805300",
+    bad="#a82a22",
 )
 
 DARK = Palette(
@@ -75,12 +82,21 @@ DARK = Palette(
     notice_border="#5f4b1f",
     on_notice="#f0d9a8",
     link="#7fd0e8",
+    good="#7ed09a",
+    warn="#e8c06a",
+    bad="#ff9a8f",
 )
 
 # (foreground, background, least contrast): 4.5 for text, 3 for the edge of a control.
 PAIRS: tuple[tuple[str, str, float], ...] = (
     *((fore, back, 4.5) for fore in ("text", "muted") for back in ("window", "surface", "hover")),
+    *(
+        (fore, back, 4.5)
+        for fore in ("good", "warn", "bad")
+        for back in ("window", "surface", "bubble", "hover")
+    ),
     ("text", "bubble", 4.5),
+    ("muted", "bubble", 4.5),
     ("text", "code", 4.5),
     ("text", "selection", 4.5),
     ("link", "window", 4.5),
@@ -124,6 +140,7 @@ class Theme(QObject):
         super().__init__()
         self._app = app
         self._template = Template(template.read_text(encoding="utf-8"))
+        self._icons = (assets_folder() / "icons").as_posix()
         self.palette = LIGHT
         # One style on every system: the sheet is written for it.
         app.setStyle(QStyleFactory.create("Fusion"))
@@ -143,7 +160,8 @@ class Theme(QObject):
         )
         self.palette = DARK if dark else LIGHT
         self._app.setPalette(_qt_palette(self.palette))
-        self._app.setStyleSheet(self._template.substitute(asdict(self.palette)))
+        names = {"icons": self._icons, "scheme": "dark" if dark else "light"}
+        self._app.setStyleSheet(self._template.substitute(asdict(self.palette), **names))
         self.changed.emit(self.palette)
 
 

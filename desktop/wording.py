@@ -2,6 +2,7 @@
 
 from desktop.conversation import Turn
 from engine.messages import FinishReason, Loaded, Precision, Progress
+from engine.settings import ThemeChoice
 
 UNKNOWN = "–"
 
@@ -11,6 +12,12 @@ PRECISION_HELP: dict[Precision, str] = {
     "close to its quality.",
     Precision.INT4: "4-bit weights: about a quarter of the memory of bf16, usually the fastest, "
     "with some loss of quality.",
+}
+
+THEMES: dict[ThemeChoice, str] = {
+    "system": "Like the system",
+    "light": "Light",
+    "dark": "Dark",
 }
 
 KERNEL_HELP: dict[str, str] = {
@@ -30,12 +37,12 @@ _ENDINGS: dict[FinishReason, str] = {
 
 
 def size(count: int) -> str:
-    """Return `count` bytes with a decimal unit: "812 MB", "1.23 GB"."""
+    """Return `count` bytes with a decimal unit: "24 kB", "812 MB", "1.23 GB"."""
     if count >= 1_000_000_000:
         return f"{count / 1e9:.2f} GB"
     if count >= 10_000_000:
         return f"{count / 1e6:.0f} MB"
-    return f"{count / 1e6:.1f} MB"
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.0f} kB"
 
 
 def speed(tokens_per_s: float) -> str:

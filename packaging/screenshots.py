@@ -50,7 +50,7 @@ def _take_all(desktop: Desktop, folder: Path) -> None:
     controller = desktop.controller
     _wait(lambda: controller.state is State.READY)
     # The window's pulse brings the memory figures half a second later.
-    _wait(lambda: desktop.window.strip.memory.value.text() != "–")
+    _wait(lambda: desktop.window.chat.strip.memory.value.text() != "–")
     _take(desktop, folder, "welcome")
     for question in QUESTIONS:
         controller.ask(question)

@@ -83,8 +83,8 @@ def wait_for(qtbot: QtBot, made: Desktop, state: State) -> None:
 
 def write(qtbot: QtBot, made: Desktop, text: str) -> None:
     """Type `text` and press Enter, as a person does."""
-    qtbot.keyClicks(made.window.composer.edit, text)
-    qtbot.keyClick(made.window.composer.edit, Qt.Key.Key_Return)
+    qtbot.keyClicks(made.window.chat.composer.edit, text)
+    qtbot.keyClick(made.window.chat.composer.edit, Qt.Key.Key_Return)
 
 
 def ask(qtbot: QtBot, made: Desktop, text: str) -> None:
@@ -99,8 +99,8 @@ def click(qtbot: QtBot, widget: object) -> None:
 
 def shown(made: Desktop) -> list[str]:
     """The text of each message as it is on the screen."""
-    return [view.body.toPlainText() for view in made.window.transcript.views]
+    return [view.body.toPlainText() for view in made.window.chat.transcript.views]
 
 
 def choose_precision(qtbot: QtBot, made: Desktop, precision: Precision) -> None:
-    click(qtbot, made.window.header.precisions.buttons[precision])
+    click(qtbot, made.window.chat.header.precisions.buttons[precision])

@@ -4,6 +4,7 @@ What it does follows from the model's name in Load and from the last message in 
 
     model "slow"        loads in small steps until it is stopped
     model "missing"     fails to load
+    model "huge"        does not fit, and is loaded regardless
     "... crash ..."     ends by SIGKILL after some words
     "... crash now"     ends before the first word
     "... long ..."      writes until it is stopped
@@ -127,6 +128,14 @@ class FakeWorker:
                 "ModelNotFound",
                 "There is no model named missing on this computer.",
                 "Choose another one.",
+            )
+            return
+        if command.model == "huge" and not command.regardless:
+            self._fail(
+                command.request_id,
+                "NotEnoughMemory",
+                "Loading huge in bf16 needs about 900.0 GB, and 8.0 GB is free.",
+                "Choose a smaller model.",
             )
             return
         steps = 2000 if slow else 3

@@ -17,14 +17,14 @@ def test_an_answer_streams_in_and_ends_with_its_figures(ready: Desktop, qtbot: Q
     write(qtbot, ready, "write a long text")
     qtbot.waitUntil(lambda: "word3 " in "".join(shown(ready)[1:]))
     assert ready.controller.state is State.GENERATING
-    click(qtbot, ready.window.composer.button)
+    click(qtbot, ready.window.chat.composer.button)
     wait_for(qtbot, ready, State.READY)
-    caption = ready.window.transcript.views[1].caption.text()
+    caption = ready.window.chat.transcript.views[1].caption.text()
     assert caption.startswith("bf16 · 23.4 tokens/s · ") and caption.endswith("stopped")
 
 
 def test_shift_enter_breaks_the_line_and_enter_sends(ready: Desktop, qtbot: QtBot) -> None:
-    edit = ready.window.composer.edit
+    edit = ready.window.chat.composer.edit
     qtbot.keyClicks(edit, "one")
     qtbot.keyClick(edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     qtbot.keyClicks(edit, "two")
@@ -38,18 +38,18 @@ def test_shift_enter_breaks_the_line_and_enter_sends(ready: Desktop, qtbot: QtBo
 def test_enter_sends_nothing_where_nothing_is_written(ready: Desktop, qtbot: QtBot) -> None:
     write(qtbot, ready, "   ")
     assert not shown(ready)
-    assert not ready.window.composer.button.isEnabled()
+    assert not ready.window.chat.composer.button.isEnabled()
 
 
 def test_escape_stops_and_typing_goes_on_meanwhile(ready: Desktop, qtbot: QtBot) -> None:
-    edit = ready.window.composer.edit
+    edit = ready.window.chat.composer.edit
     write(qtbot, ready, "write a long text")
     qtbot.keyClicks(edit, "next")
     qtbot.waitUntil(lambda: len(shown(ready)[1]) > 20)
-    assert ready.window.composer.button.text() == "Stop"
+    assert ready.window.chat.composer.button.text() == "Stop"
     qtbot.keyClick(edit, Qt.Key.Key_Escape)
     wait_for(qtbot, ready, State.READY)
-    assert ready.window.composer.button.text() == "Send"
+    assert ready.window.chat.composer.button.text() == "Send"
     assert edit.toPlainText() == "next"
 
 
@@ -66,12 +66,12 @@ def test_the_whole_conversation_is_sent(ready: Desktop, qtbot: QtBot) -> None:
 def test_switching_precision_keeps_the_conversation(ready: Desktop, qtbot: QtBot) -> None:
     ask(qtbot, ready, "hello")
     choose_precision(qtbot, ready, Precision.INT4)
-    qtbot.waitUntil(lambda: ready.window.strip.kernel.value.text().startswith("int4"))
+    qtbot.waitUntil(lambda: ready.window.chat.strip.kernel.value.text().startswith("int4"))
     ask(qtbot, ready, "show the history")
     assert shown(ready)[:2] == ["hello", "You said: hello."]
     assert "You said: hello." in shown(ready)[3]
-    assert ready.window.transcript.views[1].caption.text().startswith("bf16")
-    assert ready.window.transcript.views[3].caption.text().startswith("int4")
+    assert ready.window.chat.transcript.views[1].caption.text().startswith("bf16")
+    assert ready.window.chat.transcript.views[3].caption.text().startswith("int4")
 
 
 def test_switching_precision_in_mid_answer_keeps_what_was_said(
@@ -80,22 +80,22 @@ def test_switching_precision_in_mid_answer_keeps_what_was_said(
     write(qtbot, ready, "write a long text")
     qtbot.waitUntil(lambda: len(shown(ready)[1]) > 20)
     choose_precision(qtbot, ready, Precision.INT8)
-    qtbot.waitUntil(lambda: ready.window.strip.kernel.value.text().startswith("int8"))
+    qtbot.waitUntil(lambda: ready.window.chat.strip.kernel.value.text().startswith("int8"))
     wait_for(qtbot, ready, State.READY)
     assert shown(ready)[1].startswith("word0 word1")
-    assert "stopped" in ready.window.transcript.views[1].caption.text()
+    assert "stopped" in ready.window.chat.transcript.views[1].caption.text()
 
 
 def test_copy_takes_the_markdown(ready: Desktop, qtbot: QtBot) -> None:
     ask(qtbot, ready, "some code")
-    button = ready.window.transcript.views[1].copy_button
+    button = ready.window.chat.transcript.views[1].copy_button
     click(qtbot, button)
     assert "```python\ndef greet" in QGuiApplication.clipboard().text()
     assert button.text() == "Copied"
 
 
 def test_an_example_is_asked_by_a_click(ready: Desktop, qtbot: QtBot) -> None:
-    example = ready.window.welcome.examples[1]
+    example = ready.window.chat.welcome.examples[1]
     assert example.isVisible()
     click(qtbot, example)
     wait_for(qtbot, ready, State.READY)
@@ -106,7 +106,7 @@ def test_an_example_is_asked_by_a_click(ready: Desktop, qtbot: QtBot) -> None:
 
 def test_a_new_chat_asks_before_the_conversation_is_dropped(ready: Desktop, qtbot: QtBot) -> None:
     def answer(button: str) -> None:
-        click(qtbot, ready.window.header.new_chat)
+        click(qtbot, ready.window.chat.header.new_chat)
         box = ready.window.findChildren(QMessageBox)[-1]
         click(qtbot, next(b for b in box.buttons() if b.text() == button))
 
@@ -115,7 +115,7 @@ def test_a_new_chat_asks_before_the_conversation_is_dropped(ready: Desktop, qtbo
     assert len(shown(ready)) == 2
     answer("Start a new chat")
     assert shown(ready) == []
-    assert ready.window.welcome.isVisible()
+    assert ready.window.chat.welcome.isVisible()
     ask(qtbot, ready, "show the history")
     assert json.loads(shown(ready)[1]) == [["user", "show the history"]]
 
@@ -139,8 +139,8 @@ def test_a_question_asked_while_loading_is_sent_when_loaded(
     made = open_window(model="slow")
     wait_for(qtbot, made, State.LOADING)
     write(qtbot, made, "hello")
-    assert "Will be sent when the model is loaded" in made.window.composer.hint.text()
-    assert made.window.composer.edit.toPlainText() == ""
+    assert "Will be sent when the model is loaded" in made.window.chat.composer.hint.text()
+    assert made.window.chat.composer.edit.toPlainText() == ""
     made.controller.select(model="demo")
     qtbot.waitUntil(lambda: len(shown(made)) == 2 and "You said" in shown(made)[1], timeout=10_000)
     assert shown(made)[0] == "hello"
@@ -149,9 +149,9 @@ def test_a_question_asked_while_loading_is_sent_when_loaded(
 def test_a_queued_question_can_be_taken_back(open_window: OpenWindow, qtbot: QtBot) -> None:
     made = open_window(model="slow")
     write(qtbot, made, "hello")
-    click(qtbot, made.window.composer.take_back_button)
-    assert made.window.composer.edit.toPlainText() == "hello"
-    assert "hello" not in made.window.composer.hint.text()
+    click(qtbot, made.window.chat.composer.take_back_button)
+    assert made.window.chat.composer.edit.toPlainText() == "hello"
+    assert "hello" not in made.window.chat.composer.hint.text()
 
 
 def test_the_window_answers_while_tokens_stream(ready: Desktop, qtbot: QtBot) -> None:

@@ -35,8 +35,8 @@ def real(open_window: OpenWindow, qtbot: QtBot) -> Desktop:
 
 
 def test_a_chat_in_all_three_precisions(real: Desktop, qtbot: QtBot) -> None:
-    strip = real.window.strip
-    assert real.window.demo.isVisible(), "the demo model is named a toy"
+    strip = real.window.chat.strip
+    assert real.window.chat.demo.isVisible(), "the demo model is named a toy"
     for number, precision in enumerate(Precision):
         choose_precision(qtbot, real, precision)
         wait_for(qtbot, real, State.READY)
@@ -45,7 +45,7 @@ def test_a_chat_in_all_three_precisions(real: Desktop, qtbot: QtBot) -> None:
         wait_for(qtbot, real, State.READY)
         assert "7" in shown(real)[-1].removeprefix("3 plus 4")
         assert strip.kernel.value.text().startswith(precision)
-        assert precision in real.window.transcript.views[-1].caption.text()
+        assert precision in real.window.chat.transcript.views[-1].caption.text()
         for figure in (strip.decode, strip.prefill, strip.ttft, strip.memory, strip.peak):
             assert figure.value.text()[0].isdigit(), figure.value.text()
     assert shown(real)[0] == "What is 3 plus 4?", "switching the precision keeps the conversation"
@@ -60,9 +60,9 @@ def test_killing_the_engine_in_mid_answer_keeps_the_partial_answer(
     wait_for(qtbot, real, State.CRASHED)
     partial = shown(real)[1]
     assert len(partial) > 5
-    assert real.window.notice.isVisible()
-    assert "memory ran out" in real.window.notice.sentence.text()
-    click(qtbot, real.window.notice.buttons[WayOut.RESTART])
+    assert real.window.chat.notice.isVisible()
+    assert "memory ran out" in real.window.chat.notice.sentence.text()
+    click(qtbot, real.window.chat.notice.buttons[WayOut.RESTART])
     wait_for(qtbot, real, State.READY)
     assert shown(real)[1] == partial
     write(qtbot, real, "What is 3 plus 4?")
@@ -96,7 +96,7 @@ def test_stop_ends_the_answer_and_keeps_it(real: Desktop, qtbot: QtBot) -> None:
     with slowed(engine_process()):
         write(qtbot, real, "Count from 1 to 50.")
         qtbot.waitUntil(lambda: len(shown(real)) == 2 and shown(real)[1] != "", timeout=SLOWLY)
-        click(qtbot, real.window.composer.button)
+        click(qtbot, real.window.chat.composer.button)
         wait_for(qtbot, real, State.READY)
     assert "50" not in shown(real)[1]
-    assert "stopped" in real.window.transcript.views[1].caption.text()
+    assert "stopped" in real.window.chat.transcript.views[1].caption.text()

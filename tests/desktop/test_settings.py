@@ -70,8 +70,8 @@ def test_the_window_says_that_its_settings_were_damaged(
     (home / "config").mkdir()
     (home / "config" / "settings.toml").write_text("theme = 3")
     made = open_window()
-    assert made.window.notice.isVisible()
-    assert "settings file was damaged" in made.window.notice.sentence.text()
+    assert made.window.chat.notice.isVisible()
+    assert "settings file was damaged" in made.window.chat.notice.sentence.text()
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_the_window_is_painted_before_the_engine_is_ready(
     made.window.grab()
     assert perf_counter() - began < 1
     assert made.controller.state is State.STARTING
-    assert made.window.composer.edit.isEnabled()
+    assert made.window.chat.composer.edit.isEnabled()
 
 
 FIRST_PAINT = """
@@ -65,7 +65,7 @@ qt = QApplication([])
 asleep = [sys.executable, "-c", "import time; time.sleep(30)"]
 desktop = app.build(qt, Paths.default(), command=asleep)
 watch = Watch()
-desktop.window.strip.installEventFilter(watch)
+desktop.window.chat.strip.installEventFilter(watch)
 app.start(desktop)
 sys.exit(qt.exec())
 """
@@ -134,7 +134,7 @@ def test_options_choose_what_is_loaded(open_window: OpenWindow, qtbot: QtBot) ->
     options = start._parse(["--model", "demo", "--precision", "int8"])
     made = open_window(model=options.model, precision=options.precision)
     wait_for(qtbot, made, State.READY)
-    assert made.window.strip.kernel.value.text().startswith("int8")
+    assert made.window.chat.strip.kernel.value.text().startswith("int8")
 
 
 def test_the_place_of_the_window_is_remembered(open_window: OpenWindow, qapp: QApplication) -> None:

@@ -21,8 +21,8 @@ def test_a_crash_in_mid_answer_keeps_the_answer_and_explains(ready: Desktop, qtb
     write(qtbot, ready, "please crash")
     wait_for(qtbot, ready, State.CRASHED)
     assert shown(ready) == ["please crash", "These words stay"]
-    assert "cut short" in ready.window.transcript.views[1].caption.text()
-    notice = ready.window.notice
+    assert "cut short" in ready.window.chat.transcript.views[1].caption.text()
+    notice = ready.window.chat.notice
     assert notice.isVisible() and "memory ran out" in notice.sentence.text()
     assert (
         notice.buttons[WayOut.RESTART].isVisible() and notice.buttons[WayOut.OPEN_LOG].isVisible()
@@ -32,9 +32,9 @@ def test_a_crash_in_mid_answer_keeps_the_answer_and_explains(ready: Desktop, qtb
 def test_after_a_restart_the_conversation_goes_on(ready: Desktop, qtbot: QtBot) -> None:
     write(qtbot, ready, "please crash")
     wait_for(qtbot, ready, State.CRASHED)
-    click(qtbot, ready.window.notice.buttons[WayOut.RESTART])
+    click(qtbot, ready.window.chat.notice.buttons[WayOut.RESTART])
     wait_for(qtbot, ready, State.READY)
-    assert not ready.window.notice.isVisible()
+    assert not ready.window.chat.notice.isVisible()
     ask(qtbot, ready, "show the history")
     assert "These words stay" in shown(ready)[3]
 
@@ -45,8 +45,8 @@ def test_a_crash_before_the_first_word_gives_the_question_back(
     write(qtbot, ready, "please crash now")
     wait_for(qtbot, ready, State.CRASHED)
     assert shown(ready) == []
-    assert ready.window.composer.edit.toPlainText() == "please crash now"
-    assert ready.window.notice.isVisible()
+    assert ready.window.chat.composer.edit.toPlainText() == "please crash now"
+    assert ready.window.chat.notice.isVisible()
 
 
 def test_a_lower_precision_chosen_after_a_crash_is_loaded_by_the_restart(
@@ -55,8 +55,8 @@ def test_a_lower_precision_chosen_after_a_crash_is_loaded_by_the_restart(
     write(qtbot, ready, "please crash")
     wait_for(qtbot, ready, State.CRASHED)
     choose_precision(qtbot, ready, Precision.INT4)
-    click(qtbot, ready.window.notice.buttons[WayOut.RESTART])
-    qtbot.waitUntil(lambda: ready.window.strip.kernel.value.text().startswith("int4"))
+    click(qtbot, ready.window.chat.notice.buttons[WayOut.RESTART])
+    qtbot.waitUntil(lambda: ready.window.chat.strip.kernel.value.text().startswith("int4"))
 
 
 def test_the_engine_killed_from_outside_leaves_the_window_alive(
@@ -68,20 +68,20 @@ def test_the_engine_killed_from_outside_leaves_the_window_alive(
     child.kill()
     wait_for(qtbot, ready, State.CRASHED)
     assert shown(ready)[1].startswith("word0 word1")
-    qtbot.keyClicks(ready.window.composer.edit, "still here")
-    assert ready.window.composer.edit.toPlainText() == "still here"
+    qtbot.keyClicks(ready.window.chat.composer.edit, "still here")
+    assert ready.window.chat.composer.edit.toPlainText() == "still here"
 
 
 def test_an_engine_that_cannot_start_is_explained(open_window: OpenWindow, qtbot: QtBot) -> None:
     made = open_window(command=["/nonexistent/engine"])
     wait_for(qtbot, made, State.CRASHED)
-    assert "could not be run" in made.window.notice.sentence.text()
+    assert "could not be run" in made.window.chat.notice.sentence.text()
 
 
 def test_the_log_is_opened(ready: Desktop, qtbot: QtBot, opened_links: list[str]) -> None:
     write(qtbot, ready, "please crash")
     wait_for(qtbot, ready, State.CRASHED)
-    click(qtbot, ready.window.notice.buttons[WayOut.OPEN_LOG])
+    click(qtbot, ready.window.chat.notice.buttons[WayOut.OPEN_LOG])
     assert opened_links[0].startswith("file:///") and opened_links[0].endswith("engine.log")
 
 
@@ -96,13 +96,24 @@ def test_a_failed_load_keeps_the_conversation_and_offers_another_model(
     ask(qtbot, ready, "hello")
     ready.controller.select(model="missing")
     wait_for(qtbot, ready, State.IDLE)
-    assert ready.window.notice.isVisible()
-    assert "no model named missing" in ready.window.notice.sentence.text()
+    assert ready.window.chat.notice.isVisible()
+    assert "no model named missing" in ready.window.chat.notice.sentence.text()
     assert ready.settings.value.model != "missing"
     ready.controller.select(model="demo")
     wait_for(qtbot, ready, State.READY)
-    assert not ready.window.notice.isVisible()
+    assert not ready.window.chat.notice.isVisible()
     assert shown(ready) == ["hello", "You said: hello."]
+
+
+def test_a_model_that_does_not_fit_can_be_loaded_anyway(ready: Desktop, qtbot: QtBot) -> None:
+    ready.controller.select(model="huge")
+    wait_for(qtbot, ready, State.IDLE)
+    notice = ready.window.chat.notice
+    assert "needs about 900.0 GB" in notice.sentence.text()
+    assert not notice.buttons[WayOut.LOAD].isVisible()
+    click(qtbot, notice.buttons[WayOut.LOAD_ANYWAY])
+    wait_for(qtbot, ready, State.READY)
+    assert ready.settings.value.model == "huge" and not notice.isVisible()
 
 
 def test_a_failed_load_gives_the_queued_question_back(
@@ -111,18 +122,18 @@ def test_a_failed_load_gives_the_queued_question_back(
     made = open_window("--ready-after", "0.3", model="missing")
     write(qtbot, made, "hello")
     wait_for(qtbot, made, State.IDLE)
-    assert made.window.composer.edit.toPlainText() == "hello"
+    assert made.window.chat.composer.edit.toPlainText() == "hello"
 
 
 def test_loading_shows_progress_and_can_be_cancelled(open_window: OpenWindow, qtbot: QtBot) -> None:
     made = open_window(model="slow")
-    qtbot.waitUntil(lambda: made.window.loading.stage.text().startswith("Quantising, 3"))
-    assert made.window.loading.bar.maximum() == 2000
-    click(qtbot, made.window.loading.cancel)
+    qtbot.waitUntil(lambda: made.window.chat.loading.stage.text().startswith("Quantising, 3"))
+    assert made.window.chat.loading.bar.maximum() == 2000
+    click(qtbot, made.window.chat.loading.cancel)
     wait_for(qtbot, made, State.IDLE)
-    assert not made.window.loading.isVisible()
-    assert "cancelled" in made.window.notice.sentence.text()
-    click(qtbot, made.window.notice.buttons[WayOut.LOAD])
+    assert not made.window.chat.loading.isVisible()
+    assert "cancelled" in made.window.chat.notice.sentence.text()
+    click(qtbot, made.window.chat.notice.buttons[WayOut.LOAD])
     wait_for(qtbot, made, State.LOADING)
 
 
@@ -131,9 +142,9 @@ def test_a_question_that_is_too_long_goes_back_to_the_composer(
 ) -> None:
     ask(qtbot, ready, "hello")
     ask(qtbot, ready, "this is too long")
-    assert ready.window.composer.edit.toPlainText() == "this is too long"
+    assert ready.window.chat.composer.edit.toPlainText() == "this is too long"
     assert shown(ready) == ["hello", "You said: hello."]
-    assert "context holds" in ready.window.notice.sentence.text()
+    assert "context holds" in ready.window.chat.notice.sentence.text()
 
 
 def test_closing_in_mid_answer_ends_the_engine(ready: Desktop, qtbot: QtBot) -> None:

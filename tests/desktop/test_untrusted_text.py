@@ -19,7 +19,7 @@ def test_html_is_shown_as_text(ready: Desktop, qtbot: QtBot) -> None:
 
 def test_images_are_named_and_not_loaded(ready: Desktop, qtbot: QtBot) -> None:
     ask(qtbot, ready, "some html")
-    body = ready.window.transcript.views[1].body
+    body = ready.window.chat.transcript.views[1].body
     assert "[image: a cat]" in body.toPlainText()
     kind = QTextDocument.ResourceType.ImageResource.value
     assert body.loadResource(kind, QUrl("file:///etc/hostname")) is None
@@ -29,7 +29,7 @@ def test_links_open_only_on_a_click_and_only_to_the_web(
     ready: Desktop, qtbot: QtBot, opened_links: list[str]
 ) -> None:
     ask(qtbot, ready, "some html")
-    body = ready.window.transcript.views[1].body
+    body = ready.window.chat.transcript.views[1].body
     assert opened_links == []
     for link in ("file:///etc/passwd", "javascript:alert(1)", "vscode://x", "https://example.org/"):
         body.anchorClicked.emit(QUrl(link))

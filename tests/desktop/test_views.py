@@ -9,7 +9,7 @@ from tests.desktop.conftest import OpenWindow, ask, click, wait_for
 
 
 def test_the_strip_shows_the_engines_figures(ready: Desktop, qtbot: QtBot) -> None:
-    strip = ready.window.strip
+    strip = ready.window.chat.strip
     assert strip.decode.value.text() == "–"
     ask(qtbot, ready, "hello")
     assert strip.decode.value.text() == "23.4"
@@ -23,14 +23,14 @@ def test_the_strip_shows_the_engines_figures(ready: Desktop, qtbot: QtBot) -> No
 
 def test_the_figures_move_during_the_answer(ready: Desktop, qtbot: QtBot) -> None:
     ready.controller.ask("write a long text")
-    qtbot.waitUntil(lambda: ready.window.strip.decode.value.text() == "23.4")
+    qtbot.waitUntil(lambda: ready.window.chat.strip.decode.value.text() == "23.4")
     assert ready.controller.state is State.GENERATING
     ready.controller.stop()
     wait_for(qtbot, ready, State.READY)
 
 
 def test_the_kernel_figure_proves_what_was_loaded(ready: Desktop) -> None:
-    kernel = ready.window.strip.kernel
+    kernel = ready.window.chat.strip.kernel
     assert kernel.value.text() == "bf16 · native · AVX512_VNNI"
     for fact in ("28 layers quantised", "1 × lm_head, it decides the output", "8 threads"):
         assert fact in kernel.toolTip()
@@ -39,10 +39,10 @@ def test_the_kernel_figure_proves_what_was_loaded(ready: Desktop) -> None:
 def test_the_demo_says_that_it_is_a_toy_and_points_to_the_list(
     ready: Desktop, qtbot: QtBot
 ) -> None:
-    assert ready.window.demo.isVisible()
-    assert "toy" in ready.window.demo.text.text()
-    click(qtbot, ready.window.demo.choose)
-    menu = ready.window.header.models.menu()
+    assert ready.window.chat.demo.isVisible()
+    assert "toy" in ready.window.chat.demo.text.text()
+    click(qtbot, ready.window.chat.demo.choose)
+    menu = ready.window.chat.header.models.menu()
     qtbot.waitUntil(menu.isVisible)
     menu.close()
 
@@ -51,16 +51,16 @@ def test_another_model_is_chosen_from_a_folder_and_remembered(
     ready: Desktop, qtbot: QtBot, monkeypatch, tmp_path
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
-    menu = ready.window.header.models.menu()
+    menu = ready.window.chat.header.models.menu()
     next(a for a in menu.actions() if a.text() == "Open a folder…").trigger()
     wait_for(qtbot, ready, State.READY)
-    assert not ready.window.demo.isVisible()
+    assert not ready.window.chat.demo.isVisible()
     assert ready.settings.value.model == str(tmp_path)
     assert ready.settings.value.folders == (str(tmp_path),)
 
 
 def test_the_list_shows_the_models_with_their_sizes(ready: Desktop, qtbot: QtBot) -> None:
-    menu = ready.window.header.models.menu()
+    menu = ready.window.chat.header.models.menu()
     qtbot.waitUntil(lambda: any("Tern demo" in a.text() for a in menu.actions()))
     demo = next(a for a in menu.actions() if "Tern demo" in a.text())
     assert demo.text().endswith(" MB") and demo.isChecked()
@@ -68,7 +68,7 @@ def test_the_list_shows_the_models_with_their_sizes(ready: Desktop, qtbot: QtBot
 
 def test_the_kernel_menu_loads_with_other_kernels(ready: Desktop, qtbot: QtBot) -> None:
     ready.menus.kernels["ipex"].trigger()
-    qtbot.waitUntil(lambda: "ipex" in ready.window.strip.kernel.value.text())
+    qtbot.waitUntil(lambda: "ipex" in ready.window.chat.strip.kernel.value.text())
     assert ready.settings.value.kernel == "ipex"
 
 
@@ -85,20 +85,25 @@ def test_the_window_fits_into_480_pixels(open_window: OpenWindow, qtbot: QtBot) 
     wait_for(qtbot, made, State.READY)
     made.window.resize(480, 700)
     qtbot.waitUntil(lambda: made.window.width() == 480)
-    for part in (made.window.header, made.window.demo, made.window.composer, made.window.strip):
+    for part in (
+        made.window.chat.header,
+        made.window.chat.demo,
+        made.window.chat.composer,
+        made.window.chat.strip,
+    ):
         assert part.minimumSizeHint().width() <= 480, part
 
 
 def test_a_long_model_name_is_shortened_and_spoken_in_full(ready: Desktop, qtbot: QtBot) -> None:
-    assert ready.window.header.models.text() == "Tern demo (a toy)  ▾"
+    assert ready.window.chat.header.models.text() == "Tern demo (a toy)  ▾"
     name = "a-model-with-a-very-long-name-as-they-tend-to-have-nowadays-instruct-v2.5"
     ready.controller.select(model=name)
     wait_for(qtbot, ready, State.READY)
     ready.window.resize(480, 700)
-    picker = ready.window.header.models
+    picker = ready.window.chat.header.models
     qtbot.waitUntil(lambda: "…" in picker.text())
     assert picker.text().endswith("▾") and picker.accessibleName() == f"Model: {name}"
-    assert not picker.geometry().intersects(ready.window.header.precisions.geometry())
+    assert not picker.geometry().intersects(ready.window.chat.header.precisions.geometry())
 
 
 def test_the_toys_notice_goes_where_another_model_could_not_be_loaded(
@@ -106,7 +111,7 @@ def test_the_toys_notice_goes_where_another_model_could_not_be_loaded(
 ) -> None:
     ready.controller.select(model="missing")
     wait_for(qtbot, ready, State.IDLE)
-    assert not ready.window.demo.isVisible()
+    assert not ready.window.chat.demo.isVisible()
 
 
 def test_an_example_that_cannot_be_asked_is_written_into_the_composer(
@@ -114,5 +119,5 @@ def test_an_example_that_cannot_be_asked_is_written_into_the_composer(
 ) -> None:
     ready.controller.select(model="missing")
     wait_for(qtbot, ready, State.IDLE)
-    click(qtbot, ready.window.welcome.examples[0])
-    assert ready.window.composer.edit.toPlainText() == "Tell me a story about a fox."
+    click(qtbot, ready.window.chat.welcome.examples[0])
+    assert ready.window.chat.composer.edit.toPlainText() == "Tell me a story about a fox."

@@ -1,0 +1,103 @@
+"""The slim row of pages at the window's left; emits which page was asked for."""
+
+from enum import StrEnum
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QToolButton, QVBoxLayout
+
+from desktop.icons import icon
+from desktop.theme import Palette
+from desktop.widgets import styled
+
+_WIDE, _COMPACT = 84, 52  # px
+
+
+class Page(StrEnum):
+    """The pages of the window; the value is what they are called."""
+
+    CHAT = "Chat"
+    MODELS = "Models"
+    SETTINGS = "Settings"
+
+
+SHORTCUTS: dict[Page, str] = {
+    Page.CHAT: "Ctrl+1",
+    Page.MODELS: "Ctrl+2",
+    Page.SETTINGS: "Ctrl+,",
+}
+
+
+class Navigation(QFrame):
+    """A button for each page, and under Models how far the downloads are."""
+
+    page_chosen = Signal(object)  # Page
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
+        styled(self, "navigation")
+        self.setAccessibleName("Pages")
+        self.buttons: dict[Page, QToolButton] = {}
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(4)
+        self.progress.setRange(0, 1000)
+        self.progress.hide()
+        self._group = QButtonGroup(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 10, 6, 10)
+        column.setSpacing(4)
+        for page in Page:
+            if page is Page.SETTINGS:
+                column.addStretch()
+            column.addWidget(self._button(page))
+            if page is Page.MODELS:
+                column.addWidget(self.progress)
+        self._group.buttonClicked.connect(self._on_clicked)
+        self.recolour(palette)
+        self.show_page(Page.CHAT)
+        self.set_compact(False)
+
+    def _button(self, page: Page) -> QToolButton:
+        made = styled(QToolButton(), "page")
+        made.setText(page.value)
+        made.setCheckable(True)
+        made.setIconSize(QSize(22, 22))
+        made.setToolTip(f"{page.value} ({SHORTCUTS[page]})")
+        made.setAccessibleName(page.value)
+        made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._group.addButton(made)
+        self.buttons[page] = made
+        return made
+
+    def show_page(self, page: Page) -> None:
+        """Mark `page` as the one that is shown."""
+        self.buttons[page].setChecked(True)
+
+    def show_progress(self, share: float | None) -> None:
+        """Show how far the downloads are, 0 to 1; None where none is under way."""
+        self.progress.setVisible(share is not None)
+        if share is not None:
+            self.progress.setValue(round(share * 1000))
+        spoken = "" if share is None else f"Downloads: {share:.0%}"
+        self.progress.setAccessibleName(spoken)
+        self.progress.setToolTip(spoken)
+        self.buttons[Page.MODELS].setAccessibleDescription(spoken)
+
+    def set_compact(self, compact: bool) -> None:
+        """Show icons alone, or with their names."""
+        style = Qt.ToolButtonStyle
+        for choice in self.buttons.values():
+            choice.setToolButtonStyle(
+                style.ToolButtonIconOnly if compact else style.ToolButtonTextUnderIcon
+            )
+            choice.setFixedSize((_COMPACT if compact else _WIDE) - 12, 40 if compact else 54)
+        self.setFixedWidth(_COMPACT if compact else _WIDE)
+
+    @Slot(object)
+    def recolour(self, palette: Palette) -> None:
+        """Draw the icons in the text's colour."""
+        for page, choice in self.buttons.items():
+            choice.setIcon(icon(page.name.lower(), palette.text))
+
+    def _on_clicked(self, clicked: QToolButton) -> None:
+        self.page_chosen.emit(next(p for p, choice in self.buttons.items() if choice is clicked))

@@ -1,0 +1,1 @@
+"""The connections of each page: what the person does -> controllers -> what is shown."""

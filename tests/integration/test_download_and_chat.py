@@ -1,0 +1,56 @@
+"""The whole way of a new user: find a model in the window, fetch it, and chat with it."""
+
+from pathlib import Path
+
+from pytestqt.qtbot import QtBot
+
+from desktop.models_page.page import Tab
+from desktop.navigation import Page
+from desktop.state import State
+from engine.client import worker_command
+from engine.fit import Fit
+from engine.store.phase import Phase
+from tests.desktop.conftest import OpenWindow, click, home, open_window, shown, write  # noqa: F401
+from tests.desktop.pages import choose, open_models, search
+from tests.store.conftest import hub  # noqa: F401
+from tests.store.hub_server import HubServer
+
+PATIENCE = 120_000  # ms; loading on a busy machine takes a while
+
+
+def test_a_model_is_found_downloaded_loaded_and_answers(
+    hub: HubServer,  # noqa: F811
+    home: Path,  # noqa: F811
+    model_cache: Path,
+    open_window: OpenWindow,  # noqa: F811
+    qtbot: QtBot,
+) -> None:
+    hub.add_model("tern/demo-chat")
+    assert not (home / "config").exists() and not model_cache.exists(), "a fresh user's computer"
+    made = open_window(command=worker_command())
+    with made.network.guard():
+        page = open_models(qtbot, made, Tab.FIND)
+        search(qtbot, page, "demo")
+        choose(qtbot, page.finder.list, "demo-chat")
+        qtbot.waitUntil(lambda: page.finder.list.item.description is not None, timeout=PATIENCE)
+        assert {look.fit for look in page.offer_detail.fit.outlooks} == {Fit.FITS}
+        progress: list[int] = []
+        made.hub.downloads_changed.connect(lambda states: progress.append(states[0].done))
+        click(qtbot, page.offer_detail.fetch)
+        qtbot.waitUntil(
+            lambda: any(r.state.phase is Phase.DONE for r in page.downloads.rows.values()),
+            timeout=PATIENCE,
+        )
+    assert progress == sorted(progress) and progress[-1] > 10_000_000
+    click(qtbot, next(iter(page.downloads.rows.values())).chat)
+    assert made.window.page is Page.CHAT
+    qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=PATIENCE)
+    assert not made.window.chat.demo.isVisible(), "it is the downloaded one, not the toy"
+    grown: list[str] = []
+    made.controller.answer_grew.connect(lambda turn: grown.append(turn.text))
+    write(qtbot, made, "What is 3 plus 4?")
+    qtbot.waitUntil(lambda: made.controller.state is State.GENERATING, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=PATIENCE)
+    assert "7" in shown(made)[1].removeprefix("3 plus 4")
+    assert grown, "the answer was streamed"
+    assert made.settings.value.model == "tern/demo-chat"
