@@ -137,10 +137,13 @@ def test_a_download_that_has_only_begun_is_marked(model_cache: Path) -> None:
     assert model.disk == 700
 
 
-def test_a_link_to_nothing_is_a_half_downloaded_model(model_cache: Path) -> None:
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_link_to_nothing_is_a_half_downloaded_model(model_cache: Path, name: str) -> None:
     folder = cache_model(model_cache, "org/half")
-    (folder / "model.safetensors").resolve().unlink()
-    assert not listed()["org/half"].can_run
+    (folder / name).resolve().unlink()
+    half = listed()["org/half"]
+    assert not half.can_run
+    assert not half.is_complete
 
 
 def test_what_is_no_chat_model_is_left_out(model_cache: Path) -> None:
