@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from engine.kernels.base import core_layout
 from engine.kernels.native import _core
 from engine.kernels.native.decoder import PackedLinear
 from engine.messages import Precision
@@ -17,9 +18,7 @@ _FORMATS = {"bf16": _core.Format.Bf16, "int8": _core.Format.Int8, "int4": _core.
 
 def layout(precision: Precision) -> str:
     """Return the name of the packed layout of `precision`; the same on every CPU."""
-    # An int4 model's head is int4, too; it was int8 once.
-    head = "-rough-head" if precision is Precision.INT4 else ""
-    return f"{precision}-{_core.layout_name()}{head}"
+    return core_layout(precision, _core.layout_name())
 
 
 def linear(arrays: Mapping[str, Array], shape: tuple[int, int], bias: Array | None) -> PackedLinear:
