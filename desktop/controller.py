@@ -162,6 +162,8 @@ class Controller(QObject):
 
     @Slot(object)
     def _on_event(self, event: AnyEvent) -> None:
+        if self._closed:
+            return  # it was on its way when the window went
         match event:
             case messages.Memory():
                 self.figures_arrived.emit(event)
