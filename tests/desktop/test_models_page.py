@@ -273,8 +273,12 @@ def fetch(qtbot: QtBot, page: ModelsPage, title: str = "demo-chat") -> None:
 
 
 def test_a_download_tells_its_progress_and_ends_in_a_chat(
-    page: ModelsPage, ready: Desktop, qtbot: QtBot
+    hub: HubServer,  # noqa: F811
+    page: ModelsPage,
+    ready: Desktop,
+    qtbot: QtBot,
 ) -> None:
+    hub.fault("slow", "*.safetensors", at=8_000_000)  # bytes a second, of 10 million
     seen: list[float] = []
     ready.hub.downloads_changed.connect(
         lambda states: seen.append(ready.window.navigation.progress.value())

@@ -40,7 +40,7 @@ def question(
 
 @pytest.mark.parametrize(
     ("precision", "low", "high"),
-    [(Precision.BF16, 15.1, 16.2), (Precision.INT8, 7.6, 8.8), (Precision.INT4, 4.6, 5.4)],
+    [(Precision.BF16, 15.1, 16.2), (Precision.INT8, 7.6, 8.8), (Precision.INT4, 5.4, 6.2)],
 )
 def test_the_weights_of_a_large_model_decide(precision: Precision, low: float, high: float) -> None:
     """8.03 billion weights of 16, 8 and 4.5 bits, the head in int8."""
@@ -70,7 +70,7 @@ def test_torchs_and_ipexs_kernels_take_more() -> None:
 def test_a_weight_that_int4_cannot_take_counts_in_full() -> None:
     odd = replace(LLAMA_8B, intermediate_size=LLAMA_8B.intermediate_size + 8)
     ratio = predict(question(odd)).running / predict(question()).running
-    assert ratio > 1.5, "down's input is no multiple of a group"
+    assert ratio > 1.4, "down's input is no multiple of a group"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_does_not_fit_names_what_would() -> None:
         check_memory("m", asked, 10 * GB)
     assert "Loading m in bf16 needs about 15" in refused.value.said
     with pytest.raises(NotEnoughMemory, match="Choose int4"):
-        check_memory("m", asked, 6 * GB)
+        check_memory("m", asked, 7 * GB)
     with pytest.raises(NotEnoughMemory, match="smaller model"):
         check_memory("m", asked, GB)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ModelNotFound
+from engine.kernels.base import core_layout
 from engine.messages import Precision
 from engine.models import demo_model, resolve
 from engine.paths import Paths
@@ -40,7 +41,7 @@ def pack(model: Path, layout: str, number: int = NATIVE_FORMAT, size: int = 1000
 
 def native(precision: Precision) -> str:
     core = pytest.importorskip("engine.kernels.native._core")
-    return f"{precision}-{core.layout_name()}"
+    return core_layout(precision, core.layout_name())
 
 
 def test_the_demo_and_what_is_in_the_shared_cache_are_listed(model_cache: Path) -> None:
