@@ -56,8 +56,8 @@ class Controller(QObject):
         self._answer: Answer | None = None
         self._queued: Request | None = None
         self._closed = False
-        self._chosen = selection  # what a new chat begins with
-        self.selection = selection
+        self.chosen = selection  # what was loaded or asked for last: a new chat begins with it
+        self.selection = selection  # of the chat that is shown
         desk.chat_opened.connect(self._on_chat_opened)
         desk.talk_left.connect(self._on_talk_left)
 
@@ -94,7 +94,7 @@ class Controller(QObject):
         """Change model, precision or kernel, and load what is selected then."""
         selection = replace(self.selection, **changes)
         if selection != self.selection:
-            self._chosen = selection
+            self.chosen = selection
             self._use(selection)
             if self._queued and self._desk.talk.is_same(self._queued.talk):
                 self._queued = replace(self._queued, selection=selection)
@@ -265,10 +265,10 @@ class Controller(QObject):
 
     @Slot(object)
     def _on_event(self, event: AnyEvent) -> None:
+        if self._closed:
+            return  # it was on its way when the window went
         answer = self._answer
         match event:
-            case _ if self._closed:
-                pass  # it was on its way when the window was closed
             case messages.Memory():
                 self.figures_arrived.emit(event)
             case messages.Ready():
@@ -304,7 +304,8 @@ class Controller(QObject):
             self.take_back()
             self.noticed.emit(load_notice(event))
             return
-        self._loaded = event
+        assert self._loading
+        self._loaded, self.chosen = event, self._loading
         self._enter(State.READY)
         self.model_loaded.emit(event)
         self._go_on()
@@ -352,9 +353,9 @@ class Controller(QObject):
         known = talk.settings
         self._use(
             Selection(
-                known.model or self._chosen.model,
-                known.precision or self._chosen.precision,
-                known.kernel or self._chosen.kernel,
+                known.model or self.chosen.model,
+                known.precision or self.chosen.precision,
+                known.kernel or self.chosen.kernel,
                 known.context_length,
                 known.threads,
             )

@@ -39,12 +39,14 @@ _ENDINGS: dict[FinishReason, str] = {
 
 
 def size(count: int) -> str:
-    """Return `count` bytes with a decimal unit: "24 kB", "812 MB", "1.23 GB"."""
+    """Return `count` bytes with a decimal unit: "690 B", "24 kB", "812 MB", "1.23 GB"."""
     if count >= 1_000_000_000:
         return f"{count / 1e9:.2f} GB"
     if count >= 10_000_000:
         return f"{count / 1e6:.0f} MB"
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.0f} kB"
+    if count >= 100_000:
+        return f"{count / 1e6:.1f} MB"
+    return f"{count / 1e3:.0f} kB" if count >= 1000 else f"{count} B"
 
 
 def file_size(count: int) -> str:

@@ -101,8 +101,10 @@ def connect_desk(window: MainWindow, desk: Desk, settings: SettingsFile) -> None
 
     def remember() -> None:
         talk = desk.talk
-        if not talk.is_temporary:  # of which nothing is written anywhere
-            settings.change(chat=talk.chat.uid if talk.chat else "")
+        uid = talk.chat.uid if talk.chat else ""
+        # Nothing is written anywhere of a temporary chat.
+        if not talk.is_temporary and uid != settings.value.chat:
+            settings.change(chat=uid)
 
     desk.chat_opened.connect(show_other)
     desk.path_shown.connect(show_path)

@@ -15,6 +15,8 @@ What it does follows from the model's name in Load and from the last message in 
     "... history ..."   answers with the messages it was sent, as JSON
     "... settings ..."  answers with the settings it was sent, as JSON
     "... dropped ..."   says that the two oldest messages had no room
+
+An answer that is to be continued goes on with " and the rest."
 """
 
 import argparse
@@ -196,7 +198,9 @@ class FakeWorker:
         )
 
     def _answer(self, request_id: int, asked: str, command: messages.Generate) -> None:
-        if "long" in asked:
+        if command.continues:
+            said = self._write(request_id, iter([" and", " the rest."]), 0.0)
+        elif "long" in asked:
             said = self._write(request_id, (f"word{i} " for i in range(100_000)), 0.003)
         elif "crash" in asked:
             self._write(request_id, iter(["These ", "words ", "stay"]), 0.0)

@@ -12,6 +12,7 @@ from desktop.app import Desktop
 from desktop.attachment_preview import AttachmentPreview
 from desktop.chats.reach import first_read
 from desktop.history import ChatSettings, Message
+from desktop.question_view import QuestionView
 from desktop.state import State
 from engine.client import worker_command
 from engine.messages import Metrics, SamplingSettings
@@ -48,7 +49,9 @@ def test_a_file_is_sent_with_the_question_and_shown_as_a_chip(
     ask(qtbot, ready, "show the history")
     qtbot.waitUntil(lambda: len(shown(ready)) == 2 and "fox sleeps" in shown(ready)[1])
     assert shown(ready)[0] == "show the history", "the file is not pasted into the text"
-    [chip] = ready.window.chat.transcript.views[0].files.chips
+    view = ready.window.chat.transcript.views[0]
+    assert isinstance(view, QuestionView) and view.files
+    [chip] = view.files.chips
     assert chip.attachment.name == notes.name
     assert not ready.window.chat.composer.files.isVisible()
     click(qtbot, chip.name)
