@@ -25,6 +25,7 @@ sanitize:
 
 screenshots: $(READY)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots.py
+	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots_pages.py
 
 $(READY): pyproject.toml packaging/install.py CMakeLists.txt $(wildcard engine/kernels/native/*.cpp engine/kernels/native/*.h)
 	$(PYTHON) packaging/install.py $(VENV)

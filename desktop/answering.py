@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from desktop.attachments import Attachment
 from desktop.chats.desk import Talk
 from desktop.chats.steps import Shown, Step
 from desktop.history import History, Message, MessageState, engine_messages
@@ -16,7 +17,7 @@ class Request:
     """Something to be answered in a chat by what is selected there.
 
     step: saves what is asked and begins the answer. shown: what is said of it while it waits.
-    text: what the person wrote, to be given back where it fails.
+    text, files: what the person wrote and attached, to be given back where it fails.
     """
 
     talk: Talk
@@ -24,6 +25,7 @@ class Request:
     step: Step
     shown: str
     text: str = ""
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(eq=False)
@@ -60,6 +62,7 @@ class Answer:
             messages=sent,
             sampling=settings.sampling,
             continues=bool(sent) and sent[-1].role == "assistant",
+            overflow=settings.overflow,
         )
 
     def grow(self, text: str) -> Message:

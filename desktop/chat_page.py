@@ -7,6 +7,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.composer import Composer
+from desktop.drawer import WithDrawer
 from desktop.panels import (
     DemoBanner,
     LoadingPanel,
@@ -16,6 +17,7 @@ from desktop.panels import (
     Welcome,
 )
 from desktop.pickers import Header
+from desktop.settings_panel.panel import SettingsPanel
 from desktop.sidebar.pane import SidePane
 from desktop.sidebar.sidebar import Sidebar
 from desktop.telemetry_strip import TelemetryStrip
@@ -38,6 +40,8 @@ class ChatPage(QWidget):
         self.unsaved = UnsavedBanner()
         self.notice = NoticePanel()
         self.composer = Composer()
+        self.composer.recolour(palette)
+        self.settings = SettingsPanel()
         self.strip = TelemetryStrip()
         self._centre = QStackedWidget()
         self._main = QWidget()
@@ -55,15 +59,16 @@ class ChatPage(QWidget):
         foot.addWidget(self.composer)
         centre = QWidget()
         centre.setMaximumWidth(COLUMN + 28)
-        foot.setContentsMargins(14, 0, 14, 14)
+        foot.setContentsMargins(14, 6, 14, 14)
         centre.setLayout(foot)
         middle = QHBoxLayout()
         middle.addStretch(1)
         middle.addWidget(centre, 100)
         middle.addStretch(1)
+        self.drawer = WithDrawer(self.side, self.settings)
         row = QVBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.side)
+        row.addWidget(self.drawer)
         column = QVBoxLayout(self._main)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -76,9 +81,10 @@ class ChatPage(QWidget):
         column.addWidget(self.strip)
 
     def _order_focus(self) -> None:
-        order: list[QWidget] = [self.composer.edit, self.composer.button, self.header.models]
-        order += [*self.header.precisions.buttons.values(), self.header.new_chat]
-        order += [self.header.sidebar, self.sidebar.search, self.sidebar.more, self.sidebar.list]
+        composer, header = self.composer, self.header
+        order: list[QWidget] = [composer.edit, composer.button, composer.attach, header.models]
+        order += [*header.precisions.buttons.values(), header.new_chat, header.settings]
+        order += [header.sidebar, self.sidebar.search, self.sidebar.more, self.sidebar.list]
         for first, second in pairwise(order):
             QWidget.setTabOrder(first, second)
         self.setFocusProxy(self.composer.edit)

@@ -3,21 +3,33 @@
 Never sends by itself: it asks, and whoever listens says by `clear_sent` that the text was taken.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
+    QFileDialog,
     QFrame,
     QHBoxLayout,
     QPlainTextEdit,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from desktop.attachment_bar import AttachmentBar
+from desktop.attachments import Attachment
+from desktop.context_bar import ContextBar
+from desktop.icons import icon
 from desktop.state import State
+from desktop.theme import Palette
 from desktop.translation import mark
 from desktop.widgets import button, label, styled
 
 _MOST_LINES = 8
+_KINDS = "text, Markdown, code, CSV, PDF"
+_NO_PICTURES = "A picture cannot be attached: the models here read text alone."
 
 _HINTS: dict[State, str] = {
     State.STARTING: "The engine is starting. You can write already.",
@@ -37,6 +49,8 @@ class MessageEdit(QPlainTextEdit):
         ("Return", mark("Send the message")),
         ("Shift+Return", mark("Start a new line")),
     )
+    files_given = Signal(object)  # list[Path], dropped or pasted
+    picture_given = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,9 +72,19 @@ class MessageEdit(QPlainTextEdit):
         else:
             super().keyPressEvent(event)
 
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Take text, files and, to say why not, pictures."""
+        return source.hasText() or source.hasUrls() or source.hasImage()
+
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Paste text only."""
-        self.insertPlainText(source.text())
+        """Paste text only; files are attached."""
+        files = local_files(source)
+        if files:
+            self.files_given.emit(files)
+        elif source.hasImage() and not source.hasText():
+            self.picture_given.emit()
+        else:
+            self.insertPlainText(source.text())
 
     def changeEvent(self, event: QEvent) -> None:
         """Be as high as letters of another size need."""
@@ -72,15 +96,28 @@ class MessageEdit(QPlainTextEdit):
         """As narrow as the window wants it."""
         return QSize(200, self.minimumHeight())
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the height to the lines that the new width makes."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._grow()
+
     def _grow(self) -> None:
         lines = min(max(1, round(self.document().size().height())), _MOST_LINES)
         self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 6)
 
 
+def local_files(source: QMimeData) -> list[Path]:
+    """Return the files of this computer that were dropped or copied."""
+    return [Path(url.toLocalFile()) for url in source.urls() if url.isLocalFile()]
+
+
 class Composer(QWidget):
-    """The message field, its button, and a line that says why sending waits."""
+    """The message field with its files, its button, and a line that says why sending waits."""
 
     submitted = Signal(str)
+    draft_changed = Signal()  # the text or the files
+    files_given = Signal(object)  # list[Path], to be attached
     stop_wanted = Signal()
     take_back_wanted = Signal()
 
@@ -88,9 +125,21 @@ class Composer(QWidget):
         super().__init__()
         self._state = State.STARTING
         self._queued = ""
+        self.files = AttachmentBar()
         self.edit = MessageEdit()
         self.edit.submitted.connect(self._submit)
-        self.edit.textChanged.connect(self._show_state)
+        self.edit.textChanged.connect(self._on_draft)
+        self.edit.files_given.connect(self.files_given)
+        self.edit.picture_given.connect(lambda: self.files.tell(_NO_PICTURES))
+        self.files.changed.connect(self._on_draft)
+        self.context = ContextBar()
+        self.attach = styled(QToolButton(), "attach")
+        self.attach.setAccessibleName("Attach files")
+        self.attach.setToolTip(f"Attach files (Ctrl+Shift+A): {_KINDS}")
+        self.attach.setShortcut(QKeySequence("Ctrl+Shift+A"))
+        self.attach.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.attach.clicked.connect(self._choose_files)
+        self.setAcceptDrops(True)
         self.button = button("Send", "primary")
         self.button.clicked.connect(self._on_button)
         self.hint = label("", "hint", wraps=True)
@@ -102,8 +151,9 @@ class Composer(QWidget):
     def _lay_out(self) -> None:
         frame = styled(QFrame(), "composer")
         row = QHBoxLayout(frame)
-        row.setContentsMargins(14, 9, 9, 9)
-        row.setSpacing(10)
+        row.setContentsMargins(8, 9, 9, 9)
+        row.setSpacing(8)
+        row.addWidget(self.attach, 0, Qt.AlignmentFlag.AlignBottom)
         row.addWidget(self.edit, 1)
         row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
         hints = QHBoxLayout()
@@ -114,7 +164,9 @@ class Composer(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addLayout(hints)
+        column.addWidget(self.files)
         column.addWidget(frame)
+        column.addWidget(self.context, 0, Qt.AlignmentFlag.AlignRight)
         self.setFocusProxy(self.edit)
 
     @Slot(object)
@@ -129,9 +181,16 @@ class Composer(QWidget):
         self._queued = text
         self._show_state()
 
-    @Slot(str)
-    def give_back(self, text: str) -> None:
+    @Slot(object)
+    def recolour(self, palette: Palette) -> None:
+        """Draw the clip in the text's colour."""
+        self.attach.setIcon(icon("clip", palette.muted))
+        self.attach.setIconSize(QSize(20, 20))
+
+    @Slot(str, object)
+    def give_back(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
         """Put a message that could not be answered before what is written now."""
+        self.files.put_back(attachments)
         draft = self.edit.toPlainText()
         self.edit.setPlainText(f"{text}\n\n{draft}" if draft.strip() else text)
         self.edit.moveCursor(self.edit.textCursor().MoveOperation.End)
@@ -139,12 +198,38 @@ class Composer(QWidget):
 
     @Slot()
     def clear_sent(self) -> None:
-        """Empty the field: its text was taken."""
+        """Empty the field: its text and its files were taken."""
         self.edit.clear()
+        self.files.clear()
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether there is something to send, and no file still to come."""
+        has_content = self.edit.toPlainText().strip() or self.files.attachments
+        return bool(has_content) and not self.files.is_reading
 
     def _submit(self) -> None:
-        if self._state is not State.GENERATING and self.edit.toPlainText().strip():
+        if self._state is not State.GENERATING and self._is_complete:
             self.submitted.emit(self.edit.toPlainText())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files beside the field too."""
+        if local_files(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Attach what was dropped."""
+        event.acceptProposedAction()
+        self.files_given.emit(local_files(event.mimeData()))
+
+    def _choose_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self.window(), "Attach files")
+        if names:
+            self.files_given.emit([Path(name) for name in names])
+
+    def _on_draft(self) -> None:
+        self._show_state()
+        self.draft_changed.emit()
 
     def _on_button(self) -> None:
         if self._state is State.GENERATING:
@@ -160,10 +245,9 @@ class Composer(QWidget):
         generating = self._state is State.GENERATING
         if not generating:
             can_send = self._state not in (State.IDLE, State.CRASHED)
-            has_text = bool(self.edit.toPlainText().strip())
             self.button.setText("Send")
             self.button.setToolTip("Send the message (Enter)")
-            self.button.setEnabled(can_send and has_text and not self._queued)
+            self.button.setEnabled(can_send and self._is_complete and not self._queued)
         elif self.button.text() != "Stopping…":
             self.button.setText("Stop")
             self.button.setToolTip("Stop the answer (Esc)")

@@ -3,7 +3,7 @@
 Turns the person's acts into commands and the engine's events into signals. Knows no widget.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop.answering import Answer, Request, load_notice
+from desktop.attachments import Attachment
 from desktop.chats import steps
 from desktop.chats.desk import Desk, Talk
 from desktop.chats.steps import Shown, Step
@@ -19,7 +20,7 @@ from desktop.history import Message
 from desktop.state import Notice, Selection, State, WayOut
 from engine import messages
 from engine.client import EngineClient
-from engine.messages import AnyEvent
+from engine.messages import AnyEvent, ChatMessage
 
 
 class Controller(QObject):
@@ -37,7 +38,8 @@ class Controller(QObject):
     answering = Signal(object)  # Talk in which an answer grows, or None
     answer_ended = Signal(object)  # Message
     question_queued = Signal(str)  # "" where none waits any more
-    question_returned = Signal(str)
+    question_returned = Signal(str, object)  # and the files attached to it
+    counted = Signal(object)  # messages.Counted, or None where the engine could not
     noticed = Signal(object)  # Notice, or None where it is settled
 
     def __init__(self, spawn: Callable[[], EngineThread], selection: Selection, desk: Desk) -> None:
@@ -47,14 +49,15 @@ class Controller(QObject):
         self._engine: EngineThread | None = None
         self._state = self._told = State.STARTING
         self._load_id: int | None = None
+        self._count_id: int | None = None
         self._loading: Selection | None = None  # what the last Load asked for
         self._loaded: messages.Loaded | None = None
         self._refused: Selection | None = None
         self._answer: Answer | None = None
         self._queued: Request | None = None
         self._closed = False
-        self._chosen = selection  # what a new chat begins with
-        self.selection = selection
+        self.chosen = selection  # what was loaded or asked for last: a new chat begins with it
+        self.selection = selection  # of the chat that is shown
         desk.chat_opened.connect(self._on_chat_opened)
         desk.talk_left.connect(self._on_talk_left)
 
@@ -91,7 +94,7 @@ class Controller(QObject):
         """Change model, precision or kernel, and load what is selected then."""
         selection = replace(self.selection, **changes)
         if selection != self.selection:
-            self._chosen = selection
+            self.chosen = selection
             self._use(selection)
             if self._queued and self._desk.talk.is_same(self._queued.talk):
                 self._queued = replace(self._queued, selection=selection)
@@ -134,14 +137,16 @@ class Controller(QObject):
 
     # -- the person's acts: the chat -------------------------------------------------------------
 
-    def ask(self, text: str) -> bool:
+    def ask(self, text: str, files: Sequence[Attachment] = ()) -> bool:
         """Ask a question in the chat that is shown. Returns whether it was taken.
 
         It waits while a model loads or another chat is answered.
         """
-        if not text.strip():
+        if not text.strip() and not files:
             return False
-        return self._take(steps.ask(text, self._desk.talk.settings), text, text)
+        shown = text if text.strip() else ", ".join(file.name for file in files)
+        step = steps.ask(text, self._desk.talk.settings, files)
+        return self._take(step, shown, text, tuple(files))
 
     def edit(self, question: int, text: str) -> bool:
         """Ask `question` in other words; the old ones are kept beside them."""
@@ -159,16 +164,26 @@ class Controller(QObject):
     def take_back(self) -> None:
         """Return the queued question to the composer."""
         if self._queued:
-            text = self._queued.text
+            request = self._queued
             self._queue(None)
-            if text:
-                self.question_returned.emit(text)
+            self._give_back(request)
 
-    def _take(self, step: Step, shown: str, text: str = "") -> bool:
-        """Begin an answer, or let it wait its turn. text: what to give back where that fails."""
+    def count(self, sent: tuple[ChatMessage, ...], texts: tuple[str, ...]) -> bool:
+        """Have the tokens counted, unless the engine is at work; `counted` tells them."""
+        if self.state is not State.READY:
+            return False
+        engine = self._running()
+        self._count_id = engine.next_id()
+        engine.send(messages.Count(request_id=self._count_id, messages=sent, texts=texts))
+        return True
+
+    def _take(
+        self, step: Step, shown: str, text: str = "", files: tuple[Attachment, ...] = ()
+    ) -> bool:
+        """Begin an answer, or let it wait its turn. text, files: to be given back if that fails."""
         if self._queued:
             return False
-        request = Request(self._desk.talk, self.selection, step, shown, text)
+        request = Request(self._desk.talk, self.selection, step, shown, text, files)
         match self.state:
             case State.READY:
                 self._begin(request)
@@ -210,9 +225,12 @@ class Controller(QObject):
 
     def _on_unsaved(self, answer: Answer, notice: Notice) -> None:
         self._forget(answer)
-        if answer.request.text:
-            self.question_returned.emit(answer.request.text)
+        self._give_back(answer.request)
         self.noticed.emit(notice)
+
+    def _give_back(self, request: Request) -> None:
+        if request.text or request.files:
+            self.question_returned.emit(request.text, request.files)
 
     def _end(self, answer: Answer, message: Message) -> None:
         """Show the answer's end and have it written."""
@@ -247,10 +265,10 @@ class Controller(QObject):
 
     @Slot(object)
     def _on_event(self, event: AnyEvent) -> None:
+        if self._closed:
+            return  # it was on its way when the window went
         answer = self._answer
         match event:
-            case _ if self._closed:
-                pass  # it was on its way when the window was closed
             case messages.Memory():
                 self.figures_arrived.emit(event)
             case messages.Ready():
@@ -270,6 +288,8 @@ class Controller(QObject):
                 | messages.Failed()
             ) if answer and event.request_id == answer.request_id:
                 self._on_answer_event(event, answer)
+            case messages.Counted() | messages.Failed() if event.request_id == self._count_id:
+                self.counted.emit(event if isinstance(event, messages.Counted) else None)
             case _:
                 pass  # of a request that the person has moved on from
 
@@ -284,7 +304,8 @@ class Controller(QObject):
             self.take_back()
             self.noticed.emit(load_notice(event))
             return
-        self._loaded = event
+        assert self._loading
+        self._loaded, self.chosen = event, self._loading
         self._enter(State.READY)
         self.model_loaded.emit(event)
         self._go_on()
@@ -332,9 +353,11 @@ class Controller(QObject):
         known = talk.settings
         self._use(
             Selection(
-                known.model or self._chosen.model,
-                known.precision or self._chosen.precision,
-                known.kernel or self._chosen.kernel,
+                known.model or self.chosen.model,
+                known.precision or self.chosen.precision,
+                known.kernel or self.chosen.kernel,
+                known.context_length,
+                known.threads,
             )
         )
 
@@ -367,6 +390,8 @@ class Controller(QObject):
                 model=selection.model,
                 precision=selection.precision,
                 kernel=selection.kernel,
+                context_length=selection.context_length,
+                threads=selection.threads,
                 regardless=regardless,
             )
         )

@@ -1,6 +1,6 @@
 """Formulas within the text of a document: as tall as they are, and standing on its line."""
 
-from PySide6.QtCore import QRectF, QSizeF
+from PySide6.QtCore import QRect, QRectF, QSizeF
 from PySide6.QtGui import (
     QFontMetricsF,
     QPainter,
@@ -56,7 +56,7 @@ class FormulaObject(QPyTextObject):
     def drawObject(
         self,
         painter: QPainter,
-        rect: QRectF,
+        rect: QRectF | QRect,
         document: QTextDocument,
         _position: int,
         form: QTextFormat,

@@ -29,6 +29,7 @@ _ALIGNMENTS = {
 _Proportional = QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
 _Fixed = QTextBlockFormat.LineHeightTypes.FixedHeight.value
 
+INDENT = 26.0  # px at 100 % of a list's level
 CODE_TOP = 5.0  # px at 100 % from the edge of a box to the name of its language
 CODE_SIDE = 14.0  # from its edge to the code, left and right
 CODE_BOTTOM = 12.0
@@ -198,7 +199,7 @@ class Look:
         made.setCellPadding(self.px(6))
         made.setTopMargin(self.px(4))
         made.setBottomMargin(self.px(12))
-        made.setLeftMargin(self.px(16) * depth + self.px(28) * indent)
+        made.setLeftMargin(self.px(16) * depth + self.px(INDENT) * indent)
         return made
 
     @cached_property

@@ -49,6 +49,7 @@ class MessageBody(QWidget):
         self._text = ""
         self._growing = False
         self._width = 0
+        self.resize(0, 0)
         self._reader = Reader(parser)
         self._panes: list[TextPane] = []
         self._unread = False
@@ -64,6 +65,11 @@ class MessageBody(QWidget):
     def is_done(self) -> bool:
         """Whether all is shown as it should be."""
         return not (self._unread or self._rewrite or self._unfitted)
+
+    @property
+    def has_selection(self) -> bool:
+        """Whether some of it is selected."""
+        return any(pane.textCursor().hasSelection() for pane in self._panes)
 
     def focus_chain(self) -> list[QWidget]:
         """Return what Tab reaches, in order."""
@@ -97,9 +103,8 @@ class MessageBody(QWidget):
         self._rewrite = list(self._panes)
 
     def refresh(self) -> None:
-        """Show what the typesetter has made ready since; growing text gets it as it grows."""
-        if not self._growing:
-            self._rewrite = [pane for pane in self._panes if pane.is_stale or pane in self._rewrite]
+        """Show what the typesetter has made ready since; open text is shown anew as it grows."""
+        self._rewrite = [pane for pane in self._panes if pane.is_stale or pane in self._rewrite]
 
     def fit(self, width: int) -> None:
         """Wrap at `width` px."""
@@ -122,6 +127,8 @@ class MessageBody(QWidget):
     def _read_on(self) -> None:
         step = self._reader.read(self._text, self._growing)
         self._unread = step.more
+        if not (step.settled or step.open or self._panes):
+            return
         if not self._panes or self._panes[-1].length > _PANE:
             if self._panes:
                 self._panes[-1].show_units([], [])
@@ -130,10 +137,10 @@ class MessageBody(QWidget):
         pane = self._panes[-1]
         pane.show_units(list(step.settled), list(step.open))
         self._need_fit(pane)
-        self.advance()
 
     def _pane(self) -> TextPane:
         pane = TextPane(self._look, self._typesetter, self)
+        pane.fit(self._width)  # what is written into no width is laid out letter by letter
         pane.link_opened.connect(self.link_opened)
         pane.code_wanted.connect(self._copy_code)
         pane.show()

@@ -12,7 +12,7 @@ _COPIED_MS = 1500
 
 
 class MessageTools(QWidget):
-    """Says by signals what is wanted; the versions' arrows are always there, the rest if revealed."""
+    """Says by signals what is wanted. The arrows are always there, the rest when revealed."""
 
     act_wanted = Signal(object)  # Act
     sibling_wanted = Signal(int)  # the other version's id

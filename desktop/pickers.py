@@ -6,7 +6,7 @@ The model list is filled from outside; choosing emits a signal and changes nothi
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFileDialog,
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
     QSizePolicy,
+    QToolButton,
     QWidget,
 )
 
@@ -48,7 +49,7 @@ class ModelPicker(QPushButton):
         self._menu.aboutToShow.connect(self.list_wanted)
         self.setMenu(self._menu)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.setMinimumWidth(90)
+        self.setMinimumWidth(72)
         self.setToolTip("Choose a model")
         self._fill()
 
@@ -164,6 +165,12 @@ class Header(QWidget):
         self.precisions = PrecisionPicker()
         self.new_chat = button(" New chat", "outlined", "Start a new chat (Ctrl+N)", "New chat")
         self.new_chat.clicked.connect(self.new_chat_wanted)
+        self.settings = styled(QToolButton(), "tool")
+        self.settings.setCheckable(True)
+        self.settings.setToolTip("Settings of this chat (Ctrl+.)")
+        self.settings.setAccessibleName("Settings of this chat")
+        self.settings.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.settings.setShortcut(QKeySequence("Ctrl+."))
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 10, 12, 10)
         row.setSpacing(8)
@@ -172,11 +179,15 @@ class Header(QWidget):
         row.addWidget(self.precisions)
         row.addStretch()
         row.addWidget(self.new_chat)
+        row.addWidget(self.settings)
         self.recolour(palette)
 
+    @Slot(object)
     def recolour(self, palette: Palette) -> None:
         """Draw the icons in the text's colour."""
         self.sidebar.setIcon(icon("sidebar", palette.text))
+        self.settings.setIcon(icon("panel", palette.text))
+        self.settings.setIconSize(QSize(20, 20))
         self.new_chat.setIcon(icon("compose", palette.text))
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -56,7 +56,7 @@ class QuestionEditor(QFrame):
     def wanted_height(self) -> int:
         """Return the height for all of the text, up to a few lines, in px."""
         self.ensurePolished()
-        return self.layout().sizeHint().height()
+        return self.sizeHint().height()
 
     def _send(self) -> None:
         if self.edit.toPlainText().strip():

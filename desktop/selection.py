@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from PySide6.QtGui import QTextBlock, QTextCursor, QTextDocument
 
-from desktop.document_writer import LINE_BREAK, Written
 from desktop.formula_object import SOURCE
+from desktop.inline_writer import LINE_BREAK
+from desktop.written import Written
 
 
 def selected_markdown(document: QTextDocument, written: Written, start: int, end: int) -> str:
@@ -17,7 +18,7 @@ def selected_markdown(document: QTextDocument, written: Written, start: int, end
     ends = [first for first, _ in written.units[1:]] + [document.characterCount()]
     labels = {box.first for box in written.boxes if box.begins}
     parts: list[str] = []
-    for (first, unit), after in zip(written.units, ends, strict=True):
+    for (first, unit), after in zip(written.units, ends, strict=False):
         last = after - 1
         if last <= start or first >= end:
             continue

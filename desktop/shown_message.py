@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from desktop.attachments import Attachment
+
 ShownState: TypeAlias = Literal["whole", "growing", "partial", "failed"]
 
 
@@ -32,6 +34,7 @@ class ShownMessage:
 
     siblings: the ids of all versions of it, itself included, oldest first. caption: the line below
     it. thought_s: how long an answer's reasoning took, in seconds; None where that is not known.
+    mark: what is said above it, where the conversation changes.
     """
 
     id: int
@@ -41,6 +44,8 @@ class ShownMessage:
     siblings: tuple[int, ...] = ()
     caption: str = ""
     thought_s: float | None = None
+    attachments: tuple[Attachment, ...] = ()
+    mark: str = ""
 
     @property
     def place(self) -> int:

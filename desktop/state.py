@@ -40,8 +40,10 @@ class Notice:
 
 @dataclass(frozen=True)
 class Selection:
-    """What is to be loaded."""
+    """What is to be loaded. None: what Tern makes of it."""
 
     model: str
     precision: Precision
     kernel: KernelChoice = "auto"
+    context_length: int | None = None
+    threads: int | None = None

@@ -21,13 +21,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QPushButton, QTextBrowser, QWidget
 
-from desktop.document_writer import CodeBox, DocumentWriter
+from desktop.document_writer import DocumentWriter
 from desktop.look import CODE_BOTTOM, CODE_SIDE, CODE_TOP, Look
 from desktop.markdown.parser import is_safe
 from desktop.markdown.reader import Unit
 from desktop.selection import selected_markdown
 from desktop.typesetter import Typesetter
 from desktop.widgets import button
+from desktop.written import CodeBox
 
 _RADIUS = 8.0  # px, of the boxes around code
 _KEYS = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab, Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -85,8 +86,8 @@ class TextPane(QTextBrowser):
 
     @property
     def is_stale(self) -> bool:
-        """Whether something is shown plainly until the typesetter is ready."""
-        return self._writer.awaits
+        """Whether something settled is shown plainly until the typesetter is ready."""
+        return self._writer.is_stale
 
     def show_units(self, settled: list[Unit], still_open: list[Unit]) -> None:
         """Add `settled`, and show `still_open` until the next call."""
@@ -105,7 +106,11 @@ class TextPane(QTextBrowser):
     def fit(self, width: int, shrink: bool = False) -> None:
         """Wrap at `width` px and take the height that needs; `shrink` also drops spare width."""
         self.setLineWrapColumnOrWidth(width)
-        document = self.document()
+        look, document = self._writer.look, self.document()
+        for table in self._writer.written.tables:
+            columns = len(table.words)
+            # Letters are about half as wide as they are tall; cells have their edges.
+            table.fit((width - columns * look.px(14)) / (look.size * 0.58))
         if shrink and document.idealWidth() < width:
             width = ceil(document.idealWidth())
             self.setLineWrapColumnOrWidth(width)
@@ -193,7 +198,7 @@ class TextPane(QTextBrowser):
         block = document.findBlock(first)
         top = self._block_area(block).top()
         bottom = self._block_area(document.findBlock(last)).bottom()
-        left = look.px(16) * (depth - 1)
+        left = look.px(16) * (depth - 1) + block.blockFormat().indent() * document.indentWidth()
         if block.textDirection() == Qt.LayoutDirection.RightToLeft:
             left = self.width() - left - 3
         painter.fillRect(QRectF(left, top, 3, bottom - top), QColor(look.palette.border))

@@ -1,9 +1,9 @@
-"""A model's reasoning before its answer: a line that says so, and the reasoning itself if opened."""
+"""A model's reasoning before its answer: a line that says so, and the text itself if opened."""
 
 from time import monotonic
 
 from markdown_it import MarkdownIt
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 

@@ -5,8 +5,8 @@ they were in sight. All work is done in slices, so that a long conversation neve
 """
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
+from dataclasses import replace
+from itertools import pairwise
 from time import perf_counter
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -14,9 +14,12 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from desktop import wording
+from desktop.answer_view import AnswerView
 from desktop.look import Look
 from desktop.markdown.parser import make_parser
+from desktop.message_rows import Row, Rows
 from desktop.message_view import SIDE, Means, MessageView, estimate
+from desktop.question_view import QuestionView
 from desktop.shown_message import Act, ShownMessage
 from desktop.theme import Palette
 from desktop.throttle import RepaintThrottle
@@ -27,19 +30,9 @@ from engine.messages import Progress
 
 COLUMN = 760  # px: about 90 letters, what is pleasant to read
 _MARGIN = 24  # px beside the column in a narrow window
-_PAD = 20  # px above the first message and below the last
 _SLICE = 0.012  # seconds of work at a time
 _NEAR_END = 24  # px that still count as being at the end
 _STEP = 60  # px that an arrow key scrolls
-
-
-@dataclass(eq=False)
-class _Row:
-    """A message and its height in px, estimated until it was in sight."""
-
-    message: ShownMessage
-    height: int
-    view: MessageView | None = None
 
 
 class Transcript(QAbstractScrollArea):
@@ -60,10 +53,8 @@ class Transcript(QAbstractScrollArea):
 
     def __init__(self, palette: Palette) -> None:
         super().__init__()
-        self._rows: list[_Row] = []
-        self._tops: list[int] = [_PAD]  # of each row, and the end of the last
+        self._rows = Rows()
         self._following = True
-        self._anchor: tuple[_Row, int] | None = None  # a row and its place in the viewport
         self._placing = self._working = False
         self._offers: Set[Act] = frozenset()
         typesetter = Typesetter(self)
@@ -76,7 +67,7 @@ class Transcript(QAbstractScrollArea):
         self.destroyed.connect(typesetter.close)
 
     def _set_up(self) -> None:
-        styled(self.viewport(), "transcript")
+        styled(self, "transcript")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Conversation")
@@ -94,12 +85,12 @@ class Transcript(QAbstractScrollArea):
     @property
     def views(self) -> tuple[MessageView, ...]:
         """The messages that are widgets now, oldest first."""
-        return tuple(row.view for row in self._rows if row.view)
+        return self._rows.views
 
     @property
     def messages(self) -> tuple[ShownMessage, ...]:
         """The messages shown, oldest first."""
-        return tuple(row.message for row in self._rows)
+        return tuple(row.message for row in self._rows.all)
 
     @property
     def is_settled(self) -> bool:
@@ -109,27 +100,27 @@ class Transcript(QAbstractScrollArea):
     @Slot(object)
     def show_messages(self, messages: Sequence[ShownMessage]) -> None:
         """Show `messages` in place of what was shown. What is in both keeps its place."""
-        old = {row.message.id: row for row in self._rows}
-        rows = [old.pop(message.id, None) or self._row(message) for message in messages]
-        for row in old.values():
-            self._discard(row)
-        is_other = len(rows) > 0 and not any(row.view for row in rows)
-        self._rows = rows
-        for row, message in zip(rows, messages, strict=True):
+        old = {row.message.id: row for row in self._rows.all}
+        self._rows.all = []
+        for message in messages:
+            row = old.pop(message.id, None) or self._row(message)
             self._give(row, message)
-        self._following = self._following or is_other
+            self._rows.all.append(row)
+        for row in old.values():
+            row.discard()
+        self._following |= not self._rows.views  # another chat is shown from its end
         self._work()
 
     @Slot(object)
     def add(self, message: ShownMessage) -> None:
         """Show `message` at the end, and go there."""
-        self._rows.append(self._row(message))
+        self._rows.all.append(self._row(message))
         self.follow()
 
     @Slot(object)
     def update_message(self, message: ShownMessage) -> None:
         """Show `message` in place of the one with its id; unknown ones are left out."""
-        row = next((row for row in reversed(self._rows) if row.message.id == message.id), None)
+        row = self._rows.find(message.id)
         if row is None:
             return
         if message.state == "growing" and row.message.state == "growing":
@@ -142,7 +133,7 @@ class Transcript(QAbstractScrollArea):
     @Slot(int)
     def remove(self, message_id: int) -> None:
         """Take one message away."""
-        self.show_messages([m for m in self.messages if m.id != message_id])
+        self.show_messages([message for message in self.messages if message.id != message_id])
 
     @Slot()
     def clear(self) -> None:
@@ -152,18 +143,19 @@ class Transcript(QAbstractScrollArea):
     @Slot(object)
     def tell_reading(self, progress: Progress) -> None:
         """Show how much of the prompt has been read."""
-        if self._rows and self._rows[-1].view and self._rows[-1].message.state == "growing":
-            self._rows[-1].view.tell(wording.progress(progress))
+        last = self._rows.all[-1] if self._rows.all else None
+        if last and last.view and last.message.state == "growing":
+            last.view.tell(wording.progress(progress))
 
     def offer(self, acts: Iterable[Act]) -> None:
         """Offer these acts below each message that they suit; copying always is."""
         self._offers = frozenset(acts)
         self._offer_all()
 
-    def _row(self, message: ShownMessage) -> _Row:
-        return _Row(message, estimate(message, self._column(), self._means.look.zoom))
+    def _row(self, message: ShownMessage) -> Row:
+        return Row(message, estimate(message, self._column(), self._means.look.zoom))
 
-    def _give(self, row: _Row, message: ShownMessage) -> None:
+    def _give(self, row: Row, message: ShownMessage) -> None:
         """Let `row` show `message`; how long it took to think is not forgotten."""
         if message.thought_s is None and row.message.thought_s is not None:
             message = replace(message, thought_s=row.message.thought_s)
@@ -172,16 +164,10 @@ class Transcript(QAbstractScrollArea):
         row.message = message
 
     def _show_growing(self) -> None:
-        for row in self._rows[-2:]:
+        for row in self._rows.all[-2:]:
             if row.message.state == "growing" and row.view:
                 row.view.show_message(row.message)
         self._work()
-
-    def _discard(self, row: _Row) -> None:
-        if row.view:
-            row.view.hide()
-            row.view.deleteLater()
-            row.view = None
 
     # -- colours and sizes -----------------------------------------------------------------------
 
@@ -196,6 +182,15 @@ class Transcript(QAbstractScrollArea):
         self._set_look(replace(self._means.look, zoom=min(max(percent, 50), 300) / 100))
         self._estimate_all()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit what is in sight; the rest is fitted when it comes into sight."""
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            for view in self.views:
+                view.fit(self._column())
+            self._estimate_all()
+        self._work()
+
     def _set_look(self, look: Look) -> None:
         self._means = replace(self._means, look=look)
         for view in self.views:
@@ -207,17 +202,8 @@ class Transcript(QAbstractScrollArea):
             view.refresh()
         self._timer.start()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Fit what is in sight; the rest is fitted when it comes into sight."""
-        super().resizeEvent(event)
-        if event.oldSize().width() != event.size().width():
-            for view in self.views:
-                view.fit(self._column())
-            self._estimate_all()
-        self._work()
-
     def _estimate_all(self) -> None:
-        for row in self._rows:
+        for row in self._rows.all:
             if not row.view:
                 row.height = estimate(row.message, self._column(), self._means.look.zoom)
 
@@ -245,36 +231,34 @@ class Transcript(QAbstractScrollArea):
             self._timer.start()
         else:
             self._timer.stop()
-            self._drop_far()
-            self._order_focus()
+            self._tidy()
 
-    def _next(self) -> _Row | None:
+    def _next(self) -> Row | None:
         """Return the row whose work is most urgent: in sight, then near."""
         for beyond in (0, self.viewport().height() // 2):
-            rows = [self._rows[i] for i in self._in_sight(beyond)]
+            rows = self._in_sight(beyond)
             for row in reversed(rows) if self._following else rows:
-                if row.view is None or not row.view.is_done:
+                if not row.is_done:
                     return row
         return None
 
-    def _in_sight(self, beyond: int) -> range:
-        """Return which rows are in sight, or less than `beyond` px away from it."""
-        top = self.verticalScrollBar().value() - beyond
-        bottom = top + self.viewport().height() + 2 * beyond
-        found = [i for i, (a, b) in enumerate(pairwise(self._tops)) if b > top and a < bottom]
-        return range(found[0], found[-1] + 1) if found else range(0)
+    def _in_sight(self, beyond: int = 0) -> list[Row]:
+        """Return the rows in sight, or less than `beyond` px away from it."""
+        top = self.verticalScrollBar().value()
+        return self._rows.between(top - beyond, top + self.viewport().height() + beyond)
 
-    def _advance(self, row: _Row) -> None:
+    def _advance(self, row: Row) -> None:
         if row.view is None:
             row.view = self._view(row)
         row.view.advance()
-        self._measure(row)
+        self._rows.measure(row)
         row.view.show()
 
-    def _view(self, row: _Row) -> MessageView:
-        view = MessageView(row.message, self._means, self.viewport())
+    def _view(self, row: Row) -> MessageView:
+        kind = QuestionView if row.message.role == "user" else AnswerView
+        view = kind(row.message, self._means, self.viewport())
         view.fit(self._column())
-        view.offer(self._offers, row is self._rows[-1])
+        view.offer(self._offers, row is self._rows.all[-1])
         view.act_wanted.connect(lambda act: self._act(act, row.message.id))
         view.edit_wanted.connect(lambda text: self.edit_wanted.emit(row.message.id, text))
         view.sibling_wanted.connect(
@@ -285,30 +269,12 @@ class Transcript(QAbstractScrollArea):
         view.resized.connect(lambda: self._on_resized(row))
         return view
 
-    def _measure(self, row: _Row) -> None:
-        """Take the height that a row's view needs."""
-        before, row.height = row.height, row.view.height() if row.view else row.height
-        if (
-            self._anchor
-            and self._anchor[0] is row
-            and self._anchor[1] < 0
-            and not self._growing(row)
-        ):
-            # The same share of it stays above the edge.
-            self._anchor = (row, self._anchor[1] * row.height // max(1, before))
-
-    def _growing(self, row: _Row) -> bool:
-        return row.message.state == "growing"
-
-    def _drop_far(self) -> None:
-        """Turn rows far out of sight back into heights."""
+    def _tidy(self) -> None:
+        """Turn rows far out of sight back into heights, and let Tab go through the others."""
         near = self._in_sight(2 * self.viewport().height())
-        for i, row in enumerate(self._rows):
-            if row.view and i not in near and not row.view.is_busy:
-                self._discard(row)
-
-    def _order_focus(self) -> None:
-        """Let Tab go from message to message, and through each, as they stand."""
+        for row in self._rows.all:
+            if row.view and row not in near and not row.view.is_busy:
+                row.discard()
         self._offer_all()
         chain: list[QWidget] = [self]
         for view in self.views:
@@ -317,25 +283,24 @@ class Transcript(QAbstractScrollArea):
             QWidget.setTabOrder(first, second)
 
     def _offer_all(self) -> None:
-        for row in self._rows:
+        for row in self._rows.all:
             if row.view:
-                row.view.offer(self._offers, row is self._rows[-1])
+                row.view.offer(self._offers, row is self._rows.all[-1])
 
     # -- placing and scrolling -------------------------------------------------------------------
 
     def _place(self) -> None:
         """Put everything where it belongs, so that what the person reads does not move."""
-        self._tops = list(accumulate((row.height for row in self._rows), initial=_PAD))
+        self._rows.lay_out()
         room = self.viewport().height()
-        most = max(0, self._tops[-1] + _PAD - room)
+        most = max(0, self._rows.bottom - room)
         bar = self.verticalScrollBar()
         self._placing = True
         bar.setPageStep(room)
         bar.setRange(0, most)
-        if self._following:
-            bar.setValue(most)
-        elif self._anchor and self._anchor[0] in self._rows:
-            bar.setValue(self._tops[self._rows.index(self._anchor[0])] - self._anchor[1])
+        top = most if self._following else self._rows.anchored_top()
+        if top is not None:
+            bar.setValue(top)
         self._placing = False
         self._move_views()
 
@@ -343,14 +308,12 @@ class Transcript(QAbstractScrollArea):
         value = self.verticalScrollBar().value()
         # As much space at the left as the scroll bar takes at the right: centred in the window.
         left = (self.width() - self._column()) // 2 - SIDE
-        for row, top in zip(self._rows, self._tops, strict=False):
-            if row.view:
-                row.view.move(left, top - value)
+        for view, top in self._rows.live():
+            view.move(left, top - value)
         self.to_end.setVisible(not self._following)
         self.to_end.adjustSize()
-        self.to_end.move(
-            (self.width() - self.to_end.width()) // 2, self.height() - self.to_end.height() - 12
-        )
+        centre = (self.width() - self.to_end.width()) // 2
+        self.to_end.move(centre, self.height() - self.to_end.height() - 12)
         self.to_end.raise_()
 
     def scrollContentsBy(self, _dx: int, _dy: int) -> None:
@@ -360,15 +323,9 @@ class Transcript(QAbstractScrollArea):
         if self._placing:
             return
         self._following = value >= self.verticalScrollBar().maximum() - _NEAR_END
-        self._anchor = self._find_anchor(value)
+        self._rows.anchor_at(value, value + self.viewport().height())
         self._move_views()
         self._work()
-
-    def _find_anchor(self, value: int) -> tuple[_Row, int] | None:
-        """Return the first row in sight whose height is known, or else the first one."""
-        sight = [(self._rows[i], self._tops[i] - value) for i in self._in_sight(0)]
-        known = [place for place in sight if place[0].view and place[0].view.is_done]
-        return next(iter(known or sight), None)
 
     @Slot()
     def follow(self) -> None:
@@ -378,7 +335,6 @@ class Transcript(QAbstractScrollArea):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Scroll; with Ctrl go from message to message."""
-        bar = self.verticalScrollBar()
         ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         match event.key():
             case Qt.Key.Key_Up if ctrl:
@@ -386,7 +342,7 @@ class Transcript(QAbstractScrollArea):
             case Qt.Key.Key_Down if ctrl:
                 self._focus_neighbour(1)
             case Qt.Key.Key_Home:
-                bar.setValue(0)
+                self.verticalScrollBar().setValue(0)
             case Qt.Key.Key_End:
                 self.follow()
             case _:
@@ -397,22 +353,22 @@ class Transcript(QAbstractScrollArea):
     @Slot(int)
     def go_to(self, message_id: int) -> None:
         """Go to a message that was searched for, at the top of what is in sight."""
-        row = next((row for row in self._rows if row.message.id == message_id), None)
+        row = self._rows.find(message_id)
         if row:
             self._following = False
-            self._anchor = (row, _PAD)
+            self._rows.hold(row)
             self._work()
             self._focus(row)
 
     def _focus_neighbour(self, step: int) -> None:
         """Move the focus to the message before or after the one that has it, or to the last."""
-        if not self._rows:
+        rows = self._rows.all
+        if not rows:
             return
-        at = next((i for i, row in enumerate(self._rows) if row.view and row.view.has_focus), None)
-        place = len(self._rows) - 1 if at is None else at + step
-        self._focus(self._rows[min(max(place, 0), len(self._rows) - 1)])
+        at = next((i for i, row in enumerate(rows) if row.view and row.view.has_focus), len(rows))
+        self._focus(rows[min(max(at + step, 0), len(rows) - 1)])
 
-    def _focus(self, row: _Row) -> None:
+    def _focus(self, row: Row) -> None:
         if row.view is None:
             self._advance(row)
             self._place()
@@ -423,10 +379,12 @@ class Transcript(QAbstractScrollArea):
         for view in self.views:
             view.show_focus()
 
-    def _bring_into_sight(self, row: _Row) -> None:
+    def _bring_into_sight(self, row: Row) -> None:
         """Scroll as little as needed to show a message, or the beginning of a tall one."""
+        if row not in self._rows.all:
+            return  # it had the focus last, on its way out
         bar, room = self.verticalScrollBar(), self.viewport().height()
-        top = self._tops[self._rows.index(row)]
+        top = self._rows.top(row)
         seen = min(top + row.height, bar.value() + room) - max(top, bar.value())
         if row.height > room and seen < room // 2:
             bar.setValue(top)
@@ -443,12 +401,12 @@ class Transcript(QAbstractScrollArea):
         }
         signals[act].emit(message_id)
 
-    def _on_thought(self, row: _Row, seconds: float) -> None:
+    def _on_thought(self, row: Row, seconds: float) -> None:
         row.message = replace(row.message, thought_s=seconds)
         self.thought.emit(row.message.id, seconds)
 
-    def _on_resized(self, row: _Row) -> None:
-        if not self._working and row in self._rows:
-            self._measure(row)
+    def _on_resized(self, row: Row) -> None:
+        if not self._working and row in self._rows.all:
+            self._rows.measure(row)
             self._place()
             self._timer.start()

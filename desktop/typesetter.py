@@ -7,13 +7,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, Signal
-from pygments.lexer import Lexer
 
 from desktop.markdown.formula import draw
 from desktop.markdown.highlight import LANGUAGES, Span, make_lexer, spans
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
 
 _KEPT = 1_000  # results
 
@@ -31,7 +33,7 @@ class Typesetter(QObject):
         self._lexers: dict[str, Lexer | None] = {}  # touched by the worker alone
 
     def code(self, text: str, language: str) -> list[Span] | None:
-        """Return `text` in coloured pieces, plain for an unknown language, None if not ready yet."""
+        """Return `text` in coloured pieces, plain in an unknown language, None if not ready yet."""
         if language.lower() not in LANGUAGES or not text.strip():
             return [(text, "")]
         known: list[Span] | Literal[False] | None = self._result(
@@ -87,4 +89,3 @@ class Typesetter(QObject):
 
         self._worker.submit(make).add_done_callback(keep)
         return self._results[key]  # there already, if the worker was that quick
-

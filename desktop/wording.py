@@ -6,6 +6,8 @@ from engine.settings import ThemeChoice
 
 UNKNOWN = "–"
 
+FIRST_READ = "The context is full: the last answer was written without what stands above."
+
 PRECISION_HELP: dict[Precision, str] = {
     Precision.BF16: "16-bit weights: the reference quality, the most memory.",
     Precision.INT8: "8-bit weights and activations (SmoothQuant): about half the memory of bf16, "
@@ -37,12 +39,21 @@ _ENDINGS: dict[FinishReason, str] = {
 
 
 def size(count: int) -> str:
-    """Return `count` bytes with a decimal unit: "24 kB", "812 MB", "1.23 GB"."""
+    """Return `count` bytes with a decimal unit: "690 B", "24 kB", "812 MB", "1.23 GB"."""
     if count >= 1_000_000_000:
         return f"{count / 1e9:.2f} GB"
     if count >= 10_000_000:
         return f"{count / 1e6:.0f} MB"
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.0f} kB"
+    if count >= 100_000:
+        return f"{count / 1e6:.1f} MB"
+    return f"{count / 1e3:.0f} kB" if count >= 1000 else f"{count} B"
+
+
+def file_size(count: int) -> str:
+    """Return the size of a small file: "812 bytes", "12 kB", "1.4 MB"."""
+    if count >= 1_000_000:
+        return size(count)
+    return f"{count / 1000:.0f} kB" if count >= 1000 else f"{count} bytes"
 
 
 def speed(tokens_per_s: float) -> str:

@@ -54,6 +54,7 @@ class Plan:
     repeats: int
     quantisation: Quantisation = field(default_factory=Quantisation)
     regardless: bool = False
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ def measure(
             precision=precision,
             kernel=plan.kernel,
             quantisation=plan.quantisation,
+            threads=plan.threads,
             regardless=plan.regardless,
         )
     )

@@ -117,7 +117,10 @@ class NotEnoughMemory(TernError):
 
 class PromptTooLong(TernError):
     sentence = "The prompt has {tokens:,} tokens, and the context holds {context:,}."
-    way_out = "Shorten it, start a new chat or load the model with a longer context."
+    way_out = (
+        "Shorten it, start a new chat or load the model with a longer context; of a long chat, the "
+        "oldest messages can be dropped."
+    )
 
 
 class EmptyPrompt(TernError):
@@ -333,6 +336,11 @@ class AnswerStillGrowing(TernError):
 
 class FolderExists(TernError):
     sentence = "There is a folder named {name} already."
+    way_out = "Choose another name."
+
+
+class NameTaken(TernError):
+    sentence = "There is a persona named {name} already."
     way_out = "Choose another name."
 
 

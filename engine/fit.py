@@ -89,7 +89,7 @@ def predict(question: Question) -> Need:
     base = _ENGINE + tokenizer
     if question.kernel is Kernel.IPEX:
         return _on_ipex(question, base + _TORCH + _IPEX)
-    running = base + _weights(config, question.precision) + _while_answering(question)
+    running = base + _weights(question) + _while_answering(question)
     if question.kernel is Kernel.TORCH:
         running += _TORCH
     if question.precision is Precision.BF16 or question.is_packed:
@@ -98,11 +98,13 @@ def predict(question: Question) -> Need:
     return Need(running, 2 * base + _TORCH + _packing(config, question.precision))
 
 
-def _weights(config: ModelConfig, precision: Precision) -> int:
+def _weights(question: Question) -> int:
     """Return the bytes of the linears and the head, which every token reads."""
+    config, precision = question.config, question.precision
     shapes = config.linear_shapes().values()
     linears = sum(_linear(rows, columns, precision) for rows, columns in shapes)
-    head = Precision.BF16 if precision is Precision.BF16 else Precision.INT8
+    is_int8 = precision is Precision.INT4 and question.kernel is not Kernel.NATIVE
+    head = Precision.INT8 if is_int8 else precision
     return config.layers * linears + _linear(config.vocab_size, config.hidden_size, head)
 
 
@@ -128,27 +130,31 @@ def _while_answering(question: Question) -> int:
 
 
 def _rows(question: Question) -> int:
-    """Return what look-ups make resident of the embedding, where it is no head as well."""
+    """Return what look-ups make resident of the embedding, where it is no head as well.
+
+    In int4 the core also reads the published head's rows of each token's likeliest successors.
+    """
     config = question.config
-    if config.tied_head and question.precision is Precision.BF16:
-        return 0
     table = 2 * config.vocab_size * config.hidden_size
-    return min(table, _FAULT * (question.context // _NEW_TOKENS))
+    looked_up = min(table, _FAULT * (question.context // _NEW_TOKENS))
+    if question.precision is Precision.INT4 and question.kernel is Kernel.NATIVE:
+        return table if config.tied_head else table + looked_up
+    return 0 if config.tied_head and question.precision is Precision.BF16 else looked_up
 
 
 def _packing(config: ModelConfig, precision: Precision) -> int:
     """Return what quantising holds at its peak: one layer, or the head.
 
     Of a layer the published weights, their float32 and one linear's copy, in int4 also the Hessians
-    of its inputs and the rows that are being rounded; of the head the published, the rounded
-    (twice, when its parts are joined) or the packed ones.
+    of its inputs and the rows that are being rounded; of the head the published ones and the
+    rounded ones, which are there twice when their parts are joined and when they are packed.
     """
     shapes = config.linear_shapes()
     layer = 6 * config.layer_parameters + 4 * max(rows * cols for rows, cols in shapes.values())
     if precision is Precision.INT4:
         inputs = [shapes[name][1] for name in _INPUTS]
         layer += 4 * sum(n * n for n in inputs) + 12 * _ROWS * max(inputs)
-    return max(layer, 4 * config.vocab_size * config.hidden_size)
+    return max(layer, config.vocab_size * config.hidden_size * 9 // 2)
 
 
 def _on_ipex(question: Question, base: int) -> Need:
@@ -157,7 +163,7 @@ def _on_ipex(question: Question, base: int) -> Need:
     answering = _while_answering(question)
     if precision is Precision.BF16:
         return Need(base + 4 * config.parameters + answering)
-    weights = _weights(config, precision) + 2 * config.vocab_size * config.hidden_size
+    weights = _weights(question) + 2 * config.vocab_size * config.hidden_size
     running = base + 2 * weights + answering
     if question.is_packed:
         return Need(running)

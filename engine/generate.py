@@ -3,18 +3,18 @@
 Pure function of its arguments: it knows nothing of processes or messages on the wire.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from engine.errors import EmptyPrompt, PromptTooLong
 from engine.language_model import LanguageModel, Logits
 from engine.messages import FinishReason, Metrics, SamplingSettings
+from engine.pace import Pace
 from engine.sampling import Sampler
 from engine.telemetry import Stopwatch
 from engine.tokenizer import ChatTokenizer, Detokenizer, StopStrings
-
-_PREFILL_BLOCK = 256  # tokens between two looks at the stop flag
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,13 @@ def generate(
     defaults: Mapping[str, object] | None = None,
     ignore_end: bool = False,
     continues: bool = False,
+    pace: Pace | None = None,
 ) -> Iterator[Step]:
     """Yield the steps of one answer to `prompt` (token ids); the last is an `End`.
 
     should_stop is asked before each block of the prompt and before each token. `defaults` is the
-    model's own generation config. continues: the prompt ends within the answer. Raises EmptyPrompt,
-    PromptTooLong or BadSetting.
+    model's own generation config. continues: the prompt ends within the answer. `pace` is kept from
+    answer to answer with one model. Raises EmptyPrompt, PromptTooLong or BadSetting.
     """
     watch = Stopwatch()
     if not prompt:
@@ -83,19 +84,31 @@ def generate(
     sampler = Sampler.settle(settings, defaults or {})
     cached = model.keep_prefix(prompt)
     watch.prefill_begins()
-    logits = None
-    for start in range(cached, len(prompt), _PREFILL_BLOCK):
-        yield PrefillProgress(start - cached, len(prompt) - cached)
-        if should_stop():
-            break
-        logits = model.extend(prompt[start : start + _PREFILL_BLOCK])
+    logits = yield from _prefill(model, prompt, should_stop, pace or Pace())
     watch.prefill_ends()
     computed = model.used - cached
-    if model.used == len(prompt) and logits is not None:
+    if logits is not None:
         yield PrefillEnd(len(prompt), cached, computed / max(watch.prefill_s, 1e-9))
         yield from answer.tokens(logits, sampler, list(prompt), should_stop)
     metrics = watch.metrics(len(prompt), cached, computed, model.used, model.context_length)
     yield End(answer.text, answer.finish_reason, metrics)
+
+
+def _prefill(
+    model: LanguageModel, prompt: Sequence[int], should_stop: Callable[[], bool], pace: Pace
+) -> Generator[PrefillProgress, None, Logits | None]:
+    """Read what of `prompt` the cache lacks; return the last logits, None where it was stopped."""
+    cached = model.used
+    logits = None
+    while model.used < len(prompt):
+        yield PrefillProgress(model.used - cached, len(prompt) - cached)
+        if should_stop():
+            return None
+        block = prompt[model.used : model.used + pace.tokens]
+        start = time.perf_counter()
+        logits = model.extend(block)
+        pace.learn(len(block), time.perf_counter() - start)
+    return logits
 
 
 class _Answer:
@@ -128,7 +141,7 @@ class _Answer:
     ) -> Iterator[Text]:
         """Yield a `Text` for each token, until something ends the answer."""
         while (reason := self._over(should_stop)) is None:
-            token = sampler.draw(logits, context)
+            token = sampler.draw(logits, context, self._watch.count)
             self._watch.token()
             if token in self._end_ids:
                 reason = "end"

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from engine.errors import BadSetting
+
 
 class Isa(IntEnum):
     """Instruction-set levels, in IPEX's order and with IPEX's names (csrc/cpu/isa)."""
@@ -48,13 +50,15 @@ class Cpu:
     """One computer's processor, as far as the engine cares.
 
     `cores` are the logical CPU numbers to run on, one for each physical performance core of one
-    NUMA node that this process may use; `quota` is a container's limit in CPUs.
+    NUMA node that this process may use, and `others` the rest that it may use; `quota` is a
+    container's limit in CPUs.
     """
 
     model: str
     flags: frozenset[str]
     cores: tuple[int, ...]
     quota: float | None = None
+    others: tuple[int, ...] = ()
 
     @property
     def isa(self) -> Isa:
@@ -71,6 +75,19 @@ class Cpu:
         """How many threads to compute with: the cores, or fewer where a quota says so."""
         usable = len(self.cores)
         return max(1, min(usable, int(self.quota)) if self.quota else usable)
+
+    def with_threads(self, threads: int | None) -> "Cpu":
+        """Return the same with as many threads as a person asked for; None leaves the choice.
+
+        Beyond the cores, the other logical CPUs serve too. Raises BadSetting for more than all.
+        """
+        if threads is None:
+            return self
+        logical = (*self.cores, *self.others)
+        if not 1 <= threads <= len(logical):
+            allowed = f"from 1 to {len(logical)} on this computer"
+            raise BadSetting(name="The number of threads", value=threads, allowed=allowed)
+        return replace(self, cores=logical[:threads], others=logical[threads:], quota=None)
 
 
 def read_cpu(root: Path = Path("/"), allowed: set[int] | None = None) -> Cpu:
@@ -89,22 +106,30 @@ def read_cpu(root: Path = Path("/"), allowed: set[int] | None = None) -> Cpu:
 def _read_cpu(root: Path, allowed: set[int] | None) -> Cpu:
     if not (root / "proc/cpuinfo").is_file():
         count = psutil.cpu_count(logical=False) or 1
-        return Cpu(platform.processor() or platform.machine(), frozenset(), tuple(range(count)))
+        others = tuple(range(count, psutil.cpu_count() or count))
+        name = platform.processor() or platform.machine()
+        return Cpu(name, frozenset(), tuple(range(count)), others=others)
     info = _read(root / "proc/cpuinfo")
     fields = dict(_split(line) for line in info.splitlines() if ":" in line)
     if allowed is None:
         allowed = set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set()
+    usable = _usable(root / "sys/devices", allowed)
+    cores = _performance_cores(root / "sys/devices", usable)
     return Cpu(
         model=fields.get("model name", platform.machine()),
         flags=frozenset(fields.get("flags", "").split()),
-        cores=_performance_cores(root / "sys/devices", allowed),
+        cores=cores,
         quota=_cpu_quota(root / "sys/fs/cgroup"),
+        others=tuple(sorted(usable - set(cores))),
     )
 
 
-def _performance_cores(devices: Path, allowed: set[int]) -> tuple[int, ...]:
+def _usable(devices: Path, allowed: set[int]) -> set[int]:
+    return _cpu_list(_read(devices / "system/cpu/online")) & allowed or allowed or {0}
+
+
+def _performance_cores(devices: Path, usable: set[int]) -> tuple[int, ...]:
     """One logical CPU for each physical performance core of the NUMA node that has most of them."""
-    usable = _cpu_list(_read(devices / "system/cpu/online")) & allowed or allowed or {0}
     # A hybrid CPU lists its performance cores here; others have no such file.
     usable = usable & _cpu_list(_read(devices / "cpu_core/cpus")) or usable
     nodes = sorted((devices / "system/node").glob("node[0-9]*/cpulist"))

@@ -1,6 +1,7 @@
 """A model folder -> a model ready to generate, in one precision, by one set of kernels."""
 
 import functools
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,9 +83,12 @@ def load(
     on_progress("Reading the tokenizer", 0, 1)
     tokenizer = ChatTokenizer.load(request.folder)
     if choice.kernel is Kernel.IPEX:
+        _use_openmp(request.cpu)
         model, isa, proof = _on_ipex(request, config, tokenizer, context, on_progress)
     else:
         _refuse_options_of_ipex(request, choice)
+        if choice.kernel is Kernel.TORCH:
+            _use_openmp(request.cpu)
         settled = replace(request, kernel="torch" if choice.kernel is Kernel.TORCH else "native")
         native, isa = _native(settled, config, context, quantise or quantise_here, on_progress)
         model, proof = native, prove(native, request.precision, choice.kernel)
@@ -134,6 +138,23 @@ def _context(asked: int | None, config: ModelConfig) -> int:
     if asked is not None and asked < 2:
         raise BadSetting(name="the context length", value=asked, allowed="2 or more")
     return min(asked or DEFAULT_CONTEXT, config.max_context)
+
+
+def _use_openmp(cpu: Cpu) -> None:
+    """Let torch and IPEX compute with as many threads as `cpu` has.
+
+    OpenMP is bound when an engine process starts (`engine.hardware.child_environment`). Raises
+    BadSetting where it has fewer threads; outside of an engine process it is left alone.
+    """
+    bound = int(os.environ.get("OMP_NUM_THREADS", "0"))
+    if not bound:
+        return
+    if cpu.threads > bound:
+        allowed = f"from 1 to {bound} with these kernels"
+        raise BadSetting(name="The number of threads", value=cpu.threads, allowed=allowed)
+    import torch
+
+    torch.set_num_threads(cpu.threads)
 
 
 def _generation_defaults(folder: Path) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 
 class Precision(StrEnum):
@@ -33,6 +33,7 @@ KernelChoice: TypeAlias = Literal["auto", "ipex", "native", "torch"]
 LowPrecision: TypeAlias = Literal["auto", "none", "fp16", "bf16", "int8"]
 Role: TypeAlias = Literal["system", "user", "assistant"]
 FinishReason: TypeAlias = Literal["end", "stop-string", "length", "context", "stopped"]
+Overflow: TypeAlias = Literal["stop", "drop_oldest"]
 
 
 class ChatMessage(msgspec.Struct, frozen=True):
@@ -45,8 +46,10 @@ class ChatMessage(msgspec.Struct, frozen=True):
 class SamplingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the next token is drawn. None means: what the model's own generation config says.
 
-    temperature 0 is greedy. top_k 0, top_p 1, min_p 0 and repetition_penalty 1 switch themselves
-    off. seed None draws a fresh one. max_new_tokens None runs to the end of the context.
+    temperature 0 is greedy. top_k 0, top_p 1, min_p 0, repetition_penalty 1 and the other penalties
+    at 0 switch themselves off. The repetition penalty looks at prompt and answer; the presence and
+    frequency penalties, from -2 to 2, at the answer alone (OpenAI's definition). seed None draws a
+    fresh one. max_new_tokens None runs to the end of the context.
     """
 
     temperature: float | None = None
@@ -54,6 +57,8 @@ class SamplingSettings(msgspec.Struct, frozen=True, kw_only=True):
     top_p: float | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
     max_new_tokens: int | None = None
@@ -92,6 +97,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Load(Command, frozen=True):
     """Load `model` (a demo name, hub id or folder) in place of whatever is loaded now.
 
+    threads None: one for each physical performance core of one NUMA node (`engine.hardware`).
     regardless: also where memory will not suffice, by all that is known.
     """
 
@@ -101,6 +107,7 @@ class Load(Command, frozen=True):
     kernel: KernelChoice = "auto"
     context_length: int | None = None
     quantisation: Quantisation = Quantisation()
+    threads: int | None = None
     regardless: bool = False
 
 
@@ -122,7 +129,8 @@ class Generate(Command, frozen=True):
 
     continues: the last of the messages is an answer's beginning, and only what follows it is
     generated and reported. ignore_end generates past the end-of-turn token; benchmarks use it for
-    equal lengths.
+    equal lengths. overflow: what is done where the messages leave no room for an answer, see
+    `engine.context`.
     """
 
     request_id: int
@@ -131,6 +139,15 @@ class Generate(Command, frozen=True):
     sampling: SamplingSettings = SamplingSettings()
     continues: bool = False
     ignore_end: bool = False
+    overflow: Overflow = "stop"
+
+
+class Count(Command, frozen=True):
+    """Count the tokens of `messages` as a prompt, and of each of `texts` by itself."""
+
+    request_id: int
+    messages: tuple[ChatMessage, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 class Score(Command, frozen=True):
@@ -152,7 +169,7 @@ class Shutdown(Command, frozen=True):
     """End the engine process once the current request has stopped."""
 
 
-AnyCommand: TypeAlias = Load | Quantise | Generate | Score | Stop | Shutdown
+AnyCommand: TypeAlias = Load | Quantise | Generate | Count | Score | Stop | Shutdown
 
 
 # -- events --------------------------------------------------------------------------------------
@@ -179,7 +196,8 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     Prefill counts only the prompt tokens that were computed (`prompt_tokens - cached_tokens`);
     decode speed is (completion_tokens - 1) over the time from the first token to the last, so
     neither contains the other. TTFT runs from the receipt of the request to the first token.
-    Times in seconds, per-token figures in milliseconds, memory in bytes.
+    Times in seconds, per-token figures in milliseconds, memory in bytes. dropped_messages counts
+    the oldest messages that the prompt had no room for.
     """
 
     prompt_tokens: int
@@ -194,6 +212,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     context_used: int
     context_length: int
     peak_rss_bytes: int
+    dropped_messages: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -220,6 +239,8 @@ class Progress(Event, frozen=True):
 class Loaded(Event, frozen=True):
     """The model is ready; what really runs. Sizes in bytes, `load_s` in seconds.
 
+    max_context: the longest context that the model takes. generation_defaults: what its own
+    generation config makes of settings that are left open; all None where that is out of range.
     packing_peak_bytes: of all processes together, while the weights were quantised in this load; 0
     where they had been before.
     """
@@ -239,6 +260,8 @@ class Loaded(Event, frozen=True):
     kv_bytes_per_token: int
     load_s: float
     proof: Proof
+    max_context: int = 0
+    generation_defaults: SamplingSettings = SamplingSettings()
     packing_peak_bytes: int = 0
 
 
@@ -250,12 +273,16 @@ class Quantised(Event, frozen=True):
 
 
 class Prefilled(Event, frozen=True):
-    """The prompt has been read; the first token is next."""
+    """The prompt has been read; the first token is next.
+
+    dropped_messages: how many of the oldest ones, the system message apart, were left out.
+    """
 
     request_id: int
     prompt_tokens: int
     cached_tokens: int
     prefill_tokens_per_s: float
+    dropped_messages: int = 0
 
 
 class Chunk(Event, frozen=True):
@@ -286,6 +313,14 @@ class Done(Event, frozen=True):
     text: str
     finish_reason: FinishReason
     metrics: Metrics
+
+
+class Counted(Event, frozen=True):
+    """The tokens of the prompt, chat template included, and of each text, without it."""
+
+    request_id: int
+    prompt_tokens: int
+    text_tokens: tuple[int, ...]
 
 
 class Scored(Event, frozen=True):
@@ -332,6 +367,7 @@ AnyEvent: TypeAlias = (
     | Chunk
     | Memory
     | Done
+    | Counted
     | Scored
     | Failed
     | Crashed

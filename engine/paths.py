@@ -56,7 +56,6 @@ class Paths:
         return self.logs / "engine.log"
 
 
-
 def assets_folder() -> Path:
     """Return the folder of the files that ship with Tern, in a checkout or an installed package."""
     return Path(__file__).resolve().parent.parent / "assets"

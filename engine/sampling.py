@@ -1,6 +1,7 @@
 """Logits to a token id.
 
 The order of the steps is transformers' own: repetition penalty, temperature, top-k, top-p, min-p.
+Presence and frequency penalties come right after the repetition penalty.
 """
 
 import math
@@ -34,6 +35,8 @@ class Sampler:
     top_p: float
     min_p: float
     repetition_penalty: float
+    presence_penalty: float
+    frequency_penalty: float
     generator: random.Random
 
     @classmethod
@@ -49,23 +52,32 @@ class Sampler:
         top_p = _pick(asked.top_p, own.get("top_p"), 1.0)
         min_p = _pick(asked.min_p, own.get("min_p"), 0.0)
         penalty = _pick(asked.repetition_penalty, own.get("repetition_penalty"), 1.0)
+        presence = _pick(asked.presence_penalty, own.get("presence_penalty"), 0.0)
+        frequency = _pick(asked.frequency_penalty, own.get("frequency_penalty"), 0.0)
         _check("temperature", temperature, 0 <= temperature <= 100, "from 0 to 100")
         _check("top-k", top_k, 0 <= top_k < 2**31, "from 0 to 2^31 - 1")
         _check("top-p", top_p, 0 < top_p <= 1, "above 0 and at most 1")
         _check("min-p", min_p, 0 <= min_p < 1, "at least 0 and below 1")
         _check("repetition penalty", penalty, 0 < penalty <= 100, "above 0 and at most 100")
+        _check("presence penalty", presence, -2 <= presence <= 2, "from -2 to 2")
+        _check("frequency penalty", frequency, -2 <= frequency <= 2, "from -2 to 2")
         seed = secrets.randbelow(_SEED_LIMIT) if asked.seed is None else asked.seed
         _check("seed", seed, 0 <= seed < _SEED_LIMIT, "from 0 to 2^63 - 1")
         # Python promises the same numbers for a seed in every version; numpy does not.
-        return cls(temperature, int(top_k), top_p, min_p, penalty, random.Random(seed))
+        generator = random.Random(seed)
+        return cls(temperature, int(top_k), top_p, min_p, penalty, presence, frequency, generator)
 
-    def draw(self, logits: Logits, context: Sequence[int]) -> int:
+    def draw(self, logits: Logits, context: Sequence[int], answered: int = 0) -> int:
         """Return the next token's id.
 
-        logits: float32 [vocab]; context: the ids so far, which the repetition penalty looks at.
+        logits: float32 [vocab]; context: the ids so far, which the repetition penalty looks at; its
+        last `answered` ids are of the answer, which the other two penalties look at.
         """
         if self.repetition_penalty != 1.0 and context:
             logits = _penalise(logits, context, self.repetition_penalty)
+        if answered and (self.presence_penalty or self.frequency_penalty):
+            answer = context[len(context) - answered :]
+            logits = _lower(logits, answer, self.presence_penalty, self.frequency_penalty)
         if self.temperature == 0:
             return int(logits.argmax())
         # The best at 0: a temperature near 0 then sends the others to -inf and nothing to NaN.
@@ -91,6 +103,17 @@ def _penalise(logits: Logits, context: Sequence[int], penalty: float) -> Logits:
     scores = logits[seen]
     changed = logits.copy()
     changed[seen] = np.where(scores < 0, scores * penalty, scores / penalty)
+    return changed
+
+
+def _lower(logits: Logits, answer: Sequence[int], presence: float, frequency: float) -> Logits:
+    """Subtract from each token of the answer, once and for each time that it occurred.
+
+    The definition is OpenAI's (API guide, "frequency and presence penalties").
+    """
+    seen, counts = np.unique(answer, return_counts=True)
+    changed = logits.copy()
+    changed[seen] -= (presence + frequency * counts).astype(np.float32)
     return changed
 
 
@@ -129,6 +152,26 @@ def _place(logits: Logits, point: float) -> int:
     summed = np.exp(logits).astype(np.float64).cumsum()
     place = int(np.searchsorted(summed, point * summed[-1], side="right"))
     return min(place, len(logits) - 1)
+
+
+def recommended(own: Mapping[str, object]) -> SamplingSettings:
+    """Return what a model's `own` generation config makes of settings that are left open.
+
+    All None where a value there is out of its range, which every answer then says.
+    """
+    try:
+        sampler = Sampler.settle(SamplingSettings(seed=0), own)
+    except BadSetting:
+        return SamplingSettings()
+    return SamplingSettings(
+        temperature=sampler.temperature,
+        top_k=sampler.top_k,
+        top_p=sampler.top_p,
+        min_p=sampler.min_p,
+        repetition_penalty=sampler.repetition_penalty,
+        presence_penalty=sampler.presence_penalty,
+        frequency_penalty=sampler.frequency_penalty,
+    )
 
 
 def _pick(asked: float | None, own: object, default: float) -> float:

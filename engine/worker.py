@@ -22,9 +22,10 @@ import msgspec
 
 from engine import messages
 from engine.errors import FailedApart, NoModelLoaded, Stopped, TernError
-from engine.hardware import read_cpu
+from engine.hardware import Cpu, read_cpu
 from engine.messages import (
     AnyCommand,
+    Count,
     Event,
     Failed,
     Generate,
@@ -35,18 +36,16 @@ from engine.messages import (
     Stop,
 )
 from engine.network import refuse_all
+from engine.pace import Pace
 
 if TYPE_CHECKING:
     from engine.assembly import OnProgress
-    from engine.generate import Step, Text
+    from engine.context import Fitted
     from engine.loader import LoadedModel, LoadRequest
 
-_Request: TypeAlias = Load | Quantise | Generate | Score
+_Request: TypeAlias = Load | Quantise | Generate | Count | Score
 
 _PULSE_S = 0.5
-# Text is sent at most this often: a window cannot show more, and what it costs is taken from the
-# cores that compute the next tokens.
-_CHUNK_S = 1 / 30
 _log = logging.getLogger("engine.worker")
 
 
@@ -63,13 +62,13 @@ class Worker:
             Load: self._load,
             Quantise: self._quantise,
             Generate: self._generate,
+            Count: self._count,
             Score: self._score,
         }
         # Now, as torch's OpenMP binds this thread to one core, and the rest would seem to be gone.
         self._cpu = read_cpu()
         self._loaded: LoadedModel | None = None
-        self._unsent, self._sent_at = "", 0.0
-        self._held: Text | None = None
+        self._pace = Pace()
 
     def run(self) -> None:
         """Serve until Shutdown or the end of stdin."""
@@ -153,13 +152,16 @@ class Worker:
         from engine.loader import load
         from engine.models import resolve
         from engine.quantise_apart import PackingWatch
+        from engine.sampling import recommended
 
         self._loaded = None  # its memory is needed before the next model comes
         local = resolve(command.model)
-        request = self._request(command, local.folder, command.context_length)
+        cpu = self._cpu.with_threads(command.threads)
+        request = self._request(command, local.folder, cpu, command.context_length)
         with PackingWatch(request.paths) as packing:
             loaded = load(request, self._teller(command.request_id), packing.quantise)
         self._loaded = loaded
+        self._pace = Pace.of(loaded.config.parameters)
         self._send(
             messages.Loaded(
                 request_id=command.request_id,
@@ -170,13 +172,15 @@ class Worker:
                 kernel=loaded.choice.kernel,
                 isa=loaded.isa,
                 why=loaded.choice.why,
-                threads=self._cpu.threads,
+                threads=cpu.threads,
                 context_length=loaded.model.context_length,
                 parameters=loaded.config.parameters,
                 weight_bytes=loaded.weight_bytes,
                 kv_bytes_per_token=loaded.kv_bytes_per_token,
                 load_s=time.perf_counter() - start,
                 proof=loaded.proof,
+                max_context=loaded.config.max_context,
+                generation_defaults=recommended(loaded.generation_defaults),
                 packing_peak_bytes=packing.peak_bytes,
             )
         )
@@ -185,12 +189,16 @@ class Worker:
         from engine.loader import quantise_here
         from engine.telemetry import memory
 
-        request = self._request(command, Path(command.folder), None)
+        request = self._request(command, Path(command.folder), self._cpu)
         quantise_here(request, self._teller(command.request_id))
         self._send(messages.Quantised(request_id=command.request_id, peak_rss_bytes=memory()[1]))
 
     def _request(
-        self, command: Load | Quantise, folder: Path, context_length: int | None
+        self,
+        command: Load | Quantise,
+        folder: Path,
+        cpu: Cpu,
+        context_length: int | None = None,
     ) -> "LoadRequest":
         from engine.loader import LoadRequest
         from engine.paths import Paths
@@ -201,7 +209,7 @@ class Worker:
             command.kernel,
             context_length,
             Paths.default(),
-            self._cpu,
+            cpu,
             command.quantisation,
             isinstance(command, Load) and command.regardless,
         )
@@ -224,71 +232,48 @@ class Worker:
         return self._loaded
 
     def _generate(self, command: Generate) -> None:
+        from engine.answer_stream import AnswerStream
         from engine.generate import generate
 
         loaded = self._model()
-        tokenizer = loaded.tokenizer
-        if command.messages:
-            prompt = tokenizer.encode_chat(command.messages, command.continues)
-        else:
-            prompt = tokenizer.encode(command.prompt)
-        steps = generate(
+        prompt = self._prompt(command, loaded)
+        stream = AnswerStream(command.request_id, prompt.dropped, self._send)
+        for step in generate(
             loaded.model,
-            tokenizer,
-            prompt,
+            loaded.tokenizer,
+            prompt.ids,
             command.sampling,
             lambda: command.request_id in self._stopped,
             loaded.generation_defaults,
             command.ignore_end,
             command.continues,
+            self._pace,
+        ):
+            stream.report(step)
+
+    def _prompt(self, command: Generate, loaded: "LoadedModel") -> "Fitted":
+        from engine.context import Fitted, fit
+
+        if not command.messages:
+            return Fitted(loaded.tokenizer.encode(command.prompt))
+        return fit(
+            command.messages,
+            functools.partial(loaded.tokenizer.encode_chat, continues=command.continues),
+            loaded.model.context_length,
+            command.overflow,
+            command.sampling.max_new_tokens,
         )
-        self._unsent, self._sent_at = "", 0.0
-        for step in steps:
-            self._report(command.request_id, step)
 
-    def _report(self, request_id: int, step: "Step") -> None:
-        from engine import generate as g
-
-        match step:
-            case g.PrefillProgress(done, total):
-                self._progress(request_id, "Reading the prompt", done, total)
-            case g.PrefillEnd(prompt_tokens, cached, speed):
-                self._send(
-                    messages.Prefilled(
-                        request_id=request_id,
-                        prompt_tokens=prompt_tokens,
-                        cached_tokens=cached,
-                        prefill_tokens_per_s=speed,
-                    )
-                )
-            case g.Text():
-                self._unsent += step.text
-                self._held = step
-                if time.perf_counter() - self._sent_at >= _CHUNK_S:
-                    self._send_text(request_id)
-            case g.End(text, reason, metrics):
-                if self._unsent:
-                    self._send_text(request_id)
-                self._send(
-                    messages.Done(
-                        request_id=request_id, text=text, finish_reason=reason, metrics=metrics
-                    )
-                )
-
-    def _send_text(self, request_id: int) -> None:
-        """Send the text that has gathered, with the figures of its last token."""
-        assert self._held is not None
+    def _count(self, command: Count) -> None:
+        tokenizer = self._model().tokenizer
+        prompt = tokenizer.encode_chat(command.messages) if command.messages else []
         self._send(
-            messages.Chunk(
-                request_id=request_id,
-                text=self._unsent,
-                completion_tokens=self._held.completion_tokens,
-                ttft_s=self._held.ttft_s,
-                decode_tokens_per_s=self._held.decode_tokens_per_s,
-                context_used=self._held.context_used,
+            messages.Counted(
+                request_id=command.request_id,
+                prompt_tokens=len(prompt),
+                text_tokens=tuple(len(tokenizer.encode(text)) for text in command.texts),
             )
         )
-        self._unsent, self._sent_at = "", time.perf_counter()
 
     def _score(self, command: Score) -> None:
         from engine.quality import perplexity

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import sample_chats
 from PySide6.QtCore import QDeadlineTimer, QEventLoop
 from PySide6.QtGui import QFont, QFontDatabase
 from PySide6.QtWidgets import QApplication
@@ -24,31 +25,60 @@ QUESTIONS = ("Who are you?", "What is int4?", "Tell me a story about a fox.")
 THEMES: tuple[ThemeChoice, ...] = ("light", "dark")
 FONTS = ("Inter", "Noto Sans", "Cantarell")  # the first that is installed
 SIZE = (1000, 760)
+WIDE, NARROW = (1280, 800), (460, 760)
 LIMIT_MS = 120_000
 
 
 def main() -> int:
-    """Write welcome and chat, in light and dark, to assets/screenshots."""
+    """Write the pictures of the Chat page, in light and dark, to assets/screenshots."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("QT_SCALE_FACTOR", "2")
     with tempfile.TemporaryDirectory() as home:
         os.environ["TERN_HOME"] = home  # a fresh user's window, and nobody's settings
         app = QApplication(sys.argv[:1])
         app.setFont(_font())
-        desktop = desktop_app.build(app, Paths.default(), "demo", Precision.INT4)
-        desktop.window.resize(*SIZE)
-        desktop_app.start(desktop)
-        try:
-            _take_all(desktop, assets_folder() / "screenshots")
-        finally:
-            desktop.window.close()
+        folder = assets_folder() / "screenshots"
+        folder.mkdir(parents=True, exist_ok=True)
+        _with_window(app, lambda desktop: _take_first_chat(desktop, folder))
+        chat = sample_chats.fill(Paths.default().chats)
+        _with_window(app, lambda desktop: _take_many_chats(desktop, chat, folder))
     return 0
 
 
-def _take_all(desktop: Desktop, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _with_window(app: QApplication, take: Callable[[Desktop], None]) -> None:
+    desktop = desktop_app.build(app, Paths.default(), "demo", Precision.INT4)
+    desktop.window.resize(*SIZE)
+    desktop_app.start(desktop)
+    try:
+        _wait(lambda: desktop.controller.state is State.READY)
+        take(desktop)
+    finally:
+        desktop.window.close()
+
+
+def _take_many_chats(desktop: Desktop, chat: int, folder: Path) -> None:
+    """The list of chats, a search in it, and both in a narrow window."""
+    window, sidebar = desktop.window, desktop.window.chat.sidebar
+    window.resize(*WIDE)
+    desktop.desk.open(chat)
+    _wait(lambda: bool(desktop.desk.talk.path))
+    _take(desktop, folder, "chats")
+    sidebar.search.setText("over")
+    _wait(lambda: sidebar.model.rowCount() == 1)
+    _take(desktop, folder, "search")
+    sidebar.search.clear()
+    window.resize(*NARROW)
+    _take(desktop, folder, "narrow")
+    window.chat.side.open_side()
+    _take(desktop, folder, "narrow-list")
+    window.chat.side.close_over()
+    window.resize(*WIDE)
+    desktop.desk.new(is_temporary=True)
+    _take(desktop, folder, "temporary")
+
+
+def _take_first_chat(desktop: Desktop, folder: Path) -> None:
     controller = desktop.controller
-    _wait(lambda: controller.state is State.READY)
     # The window's pulse brings the memory figures half a second later.
     _wait(lambda: desktop.window.chat.strip.memory.value.text() != "–")
     _take(desktop, folder, "welcome")

@@ -98,6 +98,11 @@ class Desk(QObject):
         """Delete a message and what follows it."""
         self._change(lambda history, chat: steps.remove(history, chat, message))
 
+    def configure(self, settings: ChatSettings) -> None:
+        """Keep other settings for the chat; one without a message yet has them from its first."""
+        self.talk.settings = settings
+        self._change(lambda history, chat: steps.configure(history, chat, settings))
+
     def count_below(self, message: int, then: Callable[[int], object]) -> None:
         """Tell `then` how many messages `remove` would take besides this one."""
         self.talk.store.do(lambda history: history.messages.count_below(message), then)

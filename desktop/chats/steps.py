@@ -62,6 +62,12 @@ def select(history: History, chat: int, message: int) -> Shown:
     return load(history, chat)
 
 
+def configure(history: History, chat: int, settings: ChatSettings) -> Shown:
+    """Keep other settings."""
+    history.chats.configure(chat, settings)
+    return load(history, chat)
+
+
 def remove(history: History, chat: int, message: int) -> Shown:
     """Delete `message` and what follows it."""
     history.messages.remove(message)
@@ -123,7 +129,12 @@ def _noted(history: History, chat: int, by: Answerer) -> Shown:
     shown = load(history, chat)
     chosen = by.selection
     settings = msgspec.structs.replace(
-        shown.chat.settings, model=chosen.model, precision=chosen.precision, kernel=chosen.kernel
+        shown.chat.settings,
+        model=chosen.model,
+        precision=chosen.precision,
+        kernel=chosen.kernel,
+        context_length=chosen.context_length,
+        threads=chosen.threads,
     )
     if settings == shown.chat.settings:
         return shown

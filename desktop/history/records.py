@@ -14,6 +14,7 @@ from engine.messages import (
     Kernel,
     KernelChoice,
     Metrics,
+    Overflow,
     Precision,
     SamplingSettings,
 )
@@ -36,6 +37,7 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     persona: str = ""
     system_prompt: str = ""
     sampling: SamplingSettings = SamplingSettings()
+    overflow: Overflow = "stop"
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ Knows no Qt. A formula is untrusted: its length is bounded, and so is the time i
 """
 
 import sys
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import CO_GENERATOR
 from time import thread_time
 from types import FrameType
 from typing import TypeVar
+from xml.etree import ElementTree
 
 _Result = TypeVar("_Result")
 _LONGEST = 1_000  # characters
@@ -39,10 +39,10 @@ def draw(latex: str, size: float, display: bool) -> Formula | None:
     """
     if len(latex) > _LONGEST:
         return None
-    import ziamath  # not before the first formula: it reads a font, which takes a while
+    from ziamath.config import config  # not before the first formula: a font is read
 
     # Letters as plain paths: QtSvg cuts the <symbol>s off that they are otherwise.
-    ziamath.config.svg2 = False
+    config.svg2 = False
     try:
         return _within(_LIMIT, lambda: _draw(latex, size, display))
     except (Exception, _TooLong):  # whatever the libraries make of nonsense
@@ -74,7 +74,11 @@ def _within(limit: float, work: Callable[[], _Result]) -> _Result:
 
     def watch(frame: FrameType, event: str, _argument: object) -> None:
         # What is raised into a generator that is being thrown away is lost.
-        if event == "call" and not frame.f_code.co_flags & CO_GENERATOR and thread_time() > deadline:
+        if (
+            event == "call"
+            and not frame.f_code.co_flags & CO_GENERATOR
+            and thread_time() > deadline
+        ):
             raise _TooLong
 
     sys.setprofile(watch)

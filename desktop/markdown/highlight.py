@@ -6,10 +6,12 @@ runs over untrusted text.
 
 from collections.abc import Iterable
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from pygments.lexer import Lexer
-from pygments.lexers import find_lexer_class
 from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, String, _TokenType
+
+if TYPE_CHECKING:  # large, and not needed when the window starts
+    from pygments.lexer import Lexer
 
 Span = tuple[str, str]  # text, and the field of the palette that colours it ("" for plain text)
 
@@ -93,8 +95,10 @@ _COLOURS: tuple[tuple[_TokenType, str], ...] = (
 )
 
 
-def make_lexer(language: str) -> Lexer | None:
+def make_lexer(language: str) -> "Lexer | None":
     """Return a lexer for what stands after ```, or None. Takes a while when first asked."""
+    from pygments.lexers import find_lexer_class
+
     name = LANGUAGES.get(language.lower())
     kind = find_lexer_class(name) if name else None
     if kind is None:
@@ -104,7 +108,7 @@ def make_lexer(language: str) -> Lexer | None:
     return lexer
 
 
-def spans(code: str, lexer: Lexer) -> list[Span]:
+def spans(code: str, lexer: "Lexer") -> list[Span]:
     """Return `code` in pieces; put together they are `code`."""
     if any(len(line) > _LONGEST_LINE for line in code.split("\n")):
         return [(code, "")]
@@ -120,4 +124,4 @@ def _merged(pieces: Iterable[Span]) -> list[Span]:
 
 
 def _colour(kind: _TokenType) -> str:
-    return next((colour for family, colour in _COLOURS if kind in family), "")
+    return next((colour for family, colour in _COLOURS if family in kind.split()), "")

@@ -29,7 +29,9 @@ def is_safe(url: str) -> bool:
 
 def make_parser() -> MarkdownIt:
     """Return a parser of the dialect; links that may not be opened stay text."""
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _DEEPEST})
+    parser = MarkdownIt()
+    parser.block = _BoundedBlocks()
+    parser.configure("commonmark", {"html": False, "maxNesting": _DEEPEST})
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.before(
         "fence", "math", _block_formula, {"alt": ["paragraph", "blockquote", "list"]}
@@ -37,7 +39,6 @@ def make_parser() -> MarkdownIt:
     # Before "escape", which would take the backslash of \( away.
     parser.inline.ruler.before("escape", "math", _inline_formula)
     parser.core.ruler.before("inline", "bounds", _leave_tangles)
-    parser.block.__class__ = _BoundedBlocks
     parser.validateLink = is_safe  # type: ignore[method-assign]
     return parser
 
@@ -68,11 +69,11 @@ def _inline_formula(state: StateInline, silent: bool) -> bool:
     source, start = state.src, state.pos
     if source[start] not in "$\\":
         return False
-    opening, closing = next(
-        ((o, c) for o, c in _INLINE if source.startswith(o, start)), ("", "")
-    )
+    opening, closing = next(((o, c) for o, c in _INLINE if source.startswith(o, start)), ("", ""))
     inner = start + len(opening)
-    end = source.find(closing, inner, min(state.posMax, inner + _LONGEST_FORMULA)) if opening else -1
+    end = (
+        source.find(closing, inner, min(state.posMax, inner + _LONGEST_FORMULA)) if opening else -1
+    )
     if end <= inner or (opening == "$" and not _is_formula(source, inner, end)):
         return False
     if not silent:
@@ -96,9 +97,7 @@ def _is_formula(source: str, inner: int, end: int) -> bool:
 def _block_formula(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
     """Take `$$` or `\\[` at the start of a line, up to its end before the next empty line."""
     begin = state.bMarks[start_line] + state.tShift[start_line]
-    opening, closing = next(
-        ((o, c) for o, c in _BLOCK if state.src.startswith(o, begin)), ("", "")
-    )
+    opening, closing = next(((o, c) for o, c in _BLOCK if state.src.startswith(o, begin)), ("", ""))
     if not opening or state.is_code_block(start_line):
         return False
     lines: list[str] = []

@@ -7,11 +7,12 @@ it ever takes long; while it grows, only what may still change is parsed again.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-_SLICE = 6_000  # characters parsed at a time
+_SLICE = 3_000  # characters parsed at a time
 _CODE_PIECE = 1_500  # characters of growing code that stay open, for its colours' sake
 _MOST_DEFINITIONS = 200
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]{1,100}\]:[ \t]*\S.{0,2000}$", re.MULTILINE)
@@ -152,7 +153,7 @@ class Reader:
             yield unit
 
     def _find_definitions(self, text: str) -> dict[str, object]:
-        found = [match[0] for match, _ in zip(_DEFINITION.finditer(text), range(_MOST_DEFINITIONS))]
+        found = [match[0] for match in islice(_DEFINITION.finditer(text), _MOST_DEFINITIONS)]
         environment: dict[str, dict[str, object]] = {}
         if self._parser and found:
             self._parser.parse("\n".join(found), environment)

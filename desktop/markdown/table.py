@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from markdown_it.token import Token
 
-_MOST_CELLS = 400
+_MOST_CELLS = 200
 _MOST_COLUMNS = 20
+_LONGEST_WORD = 12  # characters
+_LONGEST_CELL = 60
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,21 @@ class Table:
     alignments: Sequence[str]
     rest: str
 
-    @property
-    def columns(self) -> int:
-        """How many cells a row has."""
-        return len(self.alignments)
+    def widths(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the longest word and the longest cell of each column, in characters.
+
+        Beyond a measure a word is broken and a cell wrapped in any case.
+        """
+        columns = [[row[j].content for row in self.rows] for j in range(len(self.alignments))]
+        words = (
+            max((len(word) for cell in column for word in cell.split()), default=1)
+            for column in columns
+        )
+        cells = (max(len(cell) for cell in column) for column in columns)
+        return (
+            tuple(min(width, _LONGEST_WORD) for width in words),
+            tuple(min(width, _LONGEST_CELL) for width in cells),
+        )
 
 
 def read_table(tokens: Sequence[Token], start: int) -> tuple[Table, int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QButtonGroup,
     QFrame,
     QHBoxLayout,
@@ -124,6 +125,11 @@ class ModelsPage(QWidget):
         """The tab that is shown."""
         return next(tab for tab, choice in self.tabs.items() if choice.isChecked())
 
+    @property
+    def _view(self) -> LocalView | FindView:
+        """What the detail belongs to."""
+        return self.finder if self.tab is Tab.FIND else self.local
+
     def show_tab(self, tab: Tab) -> None:
         """Show `tab`."""
         self.tabs[tab].setChecked(True)
@@ -140,7 +146,10 @@ class ModelsPage(QWidget):
     def show_detail(self, is_open: bool) -> None:
         """In a narrow window, show the detail in place of the list, or the list again."""
         self._detail_open = is_open
+        before = QApplication.focusWidget()
         self.arrange()
+        if before and self.isAncestorOf(before) and not before.isVisible():
+            (self.back if is_open else self._view.list).setFocus()
 
     @Slot(object)
     def show_hindrance(self, notice: Notice | None) -> None:
@@ -182,8 +191,7 @@ class ModelsPage(QWidget):
         """Show list and detail beside each other, or the one that is wanted."""
         if not self.tabs:
             return
-        view = self.finder if self.tab is Tab.FIND else self.local
-        has_detail = self.tab is not Tab.DOWNLOADS and view.list.item is not None
+        has_detail = self.tab is not Tab.DOWNLOADS and self._view.list.item is not None
         is_beside = self.width() >= _BESIDE
         self._right.setVisible(has_detail and (is_beside or self._detail_open))
         self._lists.setVisible(is_beside or not (has_detail and self._detail_open))

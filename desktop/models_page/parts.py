@@ -93,6 +93,7 @@ class FitTable(QWidget):
     def _fill(self) -> None:
         while item := self._grid.takeAt(0):
             if widget := item.widget():
+                widget.hide()
                 widget.deleteLater()
         for place, look in enumerate(self.outlooks):
             for column, cell in enumerate(self._cells(look)):

@@ -18,6 +18,7 @@ from desktop.sidebar.rows import (
     ChatRow,
     FolderRow,
     Heading,
+    Key,
     NoteRow,
     chat_of,
     key_of,
@@ -42,6 +43,7 @@ class ChatListModel(QAbstractListModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._rows: list[AnyRow] = []
+        self._keys: list[Key] = []
 
     @property
     def rows(self) -> Sequence[AnyRow]:
@@ -62,34 +64,34 @@ class ChatListModel(QAbstractListModel):
 
     def show(self, rows: Sequence[AnyRow]) -> None:
         """Show `rows`. What stays, stays marked, in sight and in the middle of being edited."""
-        before = {key_of(row) for row in self._rows}
         now = {key_of(row) for row in rows}
-        if len(before ^ now) > _MANY:
+        if len(now.symmetric_difference(self._keys)) > _MANY:
             self.beginResetModel()
-            self._rows = list(rows)
+            self._rows, self._keys = list(rows), [key_of(row) for row in rows]
             self.endResetModel()
             return
         for place in reversed(range(len(self._rows))):
-            if key_of(self._rows[place]) not in now:
+            if self._keys[place] not in now:
                 self.beginRemoveRows(_ROOT, place, place)
-                del self._rows[place]
+                del self._rows[place], self._keys[place]
                 self.endRemoveRows()
         for place, row in enumerate(rows):
-            self._bring(place, row)
+            self._bring(place, row, key_of(row))
 
-    def _bring(self, place: int, row: AnyRow) -> None:
+    def _bring(self, place: int, row: AnyRow, key: Key) -> None:
         """Let `row` stand at `place`; the rows above are right already."""
-        keys = [key_of(other) for other in self._rows[place:]]
-        key = key_of(row)
-        if key not in keys:
+        is_there = place < len(self._keys) and self._keys[place] == key
+        if not is_there and key not in self._keys:
             self.beginInsertRows(_ROOT, place, place)
             self._rows.insert(place, row)
+            self._keys.insert(place, key)
             self.endInsertRows()
             return
-        was = place + keys.index(key)
-        if was != place:
+        if not is_there:
+            was = self._keys.index(key)
             self.beginMoveRows(_ROOT, was, was, _ROOT, place)
             self._rows.insert(place, self._rows.pop(was))
+            self._keys.insert(place, self._keys.pop(was))
             self.endMoveRows()
         if self._rows[place] != row:
             self._rows[place] = row

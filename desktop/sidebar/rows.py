@@ -55,9 +55,10 @@ class NoteRow:
 
 
 AnyRow: TypeAlias = Heading | FolderRow | ChatRow | FoundRow | NoteRow
+Key: TypeAlias = tuple[str, int | str]
 
 
-def key_of(row: AnyRow) -> tuple[str, int | str]:
+def key_of(row: AnyRow) -> Key:
     """Return what tells the row from the others, also after it has changed."""
     match row:
         case FolderRow():

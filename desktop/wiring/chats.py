@@ -2,6 +2,7 @@
 
 from desktop import dialogs, wording
 from desktop.chats.desk import Desk, Talk
+from desktop.chats.reach import first_read
 from desktop.chats.shelf import Shelf
 from desktop.chats.store import Store
 from desktop.controller import Controller
@@ -78,19 +79,32 @@ def connect_desk(window: MainWindow, desk: Desk, settings: SettingsFile) -> None
         chat.composer.setFocus()
         remember()
 
+    marked: int | None = None
+
     def show_path(path: tuple[Message, ...]) -> None:
+        nonlocal marked
         last = path[-1].id if path else None
-        chat.transcript.show_messages([shown(message, message.id == last) for message in path])
+        marked = first_read(path)
+        chat.transcript.show_messages(
+            [shown(message, message.id == last, message.id == marked) for message in path]
+        )
         chat.show_conversation(is_empty=not path)
         remember()
 
     def show_message(message: Message) -> None:
-        chat.transcript.update_message(shown(message, message.id == desk.talk.path[-1].id))
+        path = desk.talk.path
+        if message.metrics and first_read(path) != marked:
+            show_path(path)
+        else:
+            is_marked = message.id == marked
+            chat.transcript.update_message(shown(message, message.id == path[-1].id, is_marked))
 
     def remember() -> None:
         talk = desk.talk
-        if not talk.is_temporary:  # of which nothing is written anywhere
-            settings.change(chat=talk.chat.uid if talk.chat else "")
+        uid = talk.chat.uid if talk.chat else ""
+        # Nothing is written anywhere of a temporary chat.
+        if not talk.is_temporary and uid != settings.value.chat:
+            settings.change(chat=uid)
 
     desk.chat_opened.connect(show_other)
     desk.path_shown.connect(show_path)
@@ -101,7 +115,7 @@ def connect_desk(window: MainWindow, desk: Desk, settings: SettingsFile) -> None
     )
 
 
-def shown(message: Message, is_last: bool) -> ShownMessage:
+def shown(message: Message, is_last: bool, is_first_read: bool = False) -> ShownMessage:
     """Return a message as the transcript shows it. Only the last answer can be gone on with."""
     is_growing = message.state == "growing"
     waits = is_growing and not message.content
@@ -115,4 +129,6 @@ def shown(message: Message, is_last: bool) -> ShownMessage:
         state=state,
         siblings=message.siblings,
         caption="Reading the prompt…" if waits else said,
+        attachments=message.attachments,
+        mark=wording.FIRST_READ if is_first_read else "",
     )

@@ -80,6 +80,7 @@ def connect_privacy(
         privacy.show_ledger(ledger.read())
 
     def show(page: Page) -> None:
+        hub.check()  # the terminal can seal it too
         if page is Page.SETTINGS:
             show_ledger()
             hub.look_for_token()

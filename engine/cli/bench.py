@@ -49,6 +49,7 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
         args.repeats,
         quantisation_from(args),
         args.regardless,
+        args.threads,
     )
     cpu = read_cpu()
     results = _measure_all(plan, _precisions(args.precision), cpu, make_client)
@@ -159,7 +160,7 @@ def _json(results: Results, plan: Plan, cpu: Cpu) -> dict[str, object]:
         **asdict(plan),
         "cpu": cpu.model,
         "isa": cpu.isa.name,
-        "threads": cpu.threads,
+        "threads": plan.threads or cpu.threads,
         "read_bandwidth_bytes_per_s": bandwidth.bytes_per_s if bandwidth else None,
         "read_bandwidth_method": bandwidth.method if bandwidth else None,
         "versions": results.versions,

@@ -46,7 +46,7 @@ class Chat:
     def __init__(self, make_client: ClientFactory, args: argparse.Namespace) -> None:
         self._make_client = make_client
         self._load = load_request(args)
-        self._sampling = sampling_from(args)
+        self._request = Generate(request_id=0, sampling=sampling_from(args), overflow=args.overflow)
         self._conversation = Conversation(args.system)
         self._session: Session | None = None
         self._commands: dict[str, Callable[[str], None]] = {
@@ -122,7 +122,7 @@ class Chat:
         answer = AnswerStream()
         try:
             session = self._ready()
-            request = Generate(request_id=0, messages=messages, sampling=self._sampling)
+            request = msgspec.structs.replace(self._request, messages=messages)
             with answer:
                 done = session.generate(request, answer.show)
         except EngineDied as death:

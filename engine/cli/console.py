@@ -95,6 +95,7 @@ def figures(loaded: Loaded, done: Done, memory: Memory | None) -> str:
     metrics = done.metrics
     now = f"{size(memory.rss_bytes)} now, " if memory else ""
     reused = f" ({metrics.cached_tokens} reused)" if metrics.cached_tokens else ""
+    dropped = metrics.dropped_messages
     return " · ".join(
         (
             f"{rate(metrics.decode_tokens_per_s)} tokens/s",
@@ -105,6 +106,7 @@ def figures(loaded: Loaded, done: Done, memory: Memory | None) -> str:
             f"memory {now}{size(metrics.peak_rss_bytes)} peak",
             f"context {metrics.context_used:,}/{metrics.context_length:,}",
             f"{loaded.precision}, {loaded.kernel}, {loaded.isa}",
+            *([f"the oldest {dropped} messages were left out"] if dropped else []),
             *_ENDINGS.get(done.finish_reason, ()),
         )
     )

@@ -21,6 +21,7 @@ def load_request(args: argparse.Namespace) -> Load:
         kernel=args.kernel,
         context_length=getattr(args, "context_length", None),
         quantisation=quantisation_from(args),
+        threads=args.threads,
         regardless=args.regardless,
     )
 

@@ -61,6 +61,8 @@ def sampling_from(args: argparse.Namespace) -> SamplingSettings:
         top_p=args.top_p,
         min_p=args.min_p,
         repetition_penalty=args.repetition_penalty,
+        presence_penalty=args.presence_penalty,
+        frequency_penalty=args.frequency_penalty,
         seed=args.seed,
         stop=tuple(as_text("--stop", stop) for stop in args.stop),
         max_new_tokens=args.max_new_tokens,
@@ -92,14 +94,20 @@ def request_from(args: argparse.Namespace) -> Generate:
         )
     if args.messages is not None:
         conversation = _with_system(read_conversation(args.messages), args.system)
-        return Generate(request_id=0, messages=conversation, sampling=sampling)
+        return _conversation_request(conversation, sampling, args)
     prompt = read_text(STDIN) if args.prompt == STDIN else as_text("--prompt", args.prompt)
     if not prompt.strip():
         raise EmptyPrompt()
     if args.raw:
         return Generate(request_id=0, prompt=prompt, sampling=sampling)
     conversation = _with_system((ChatMessage(role="user", content=prompt),), args.system)
-    return Generate(request_id=0, messages=conversation, sampling=sampling)
+    return _conversation_request(conversation, sampling, args)
+
+
+def _conversation_request(
+    messages: tuple[ChatMessage, ...], sampling: SamplingSettings, args: argparse.Namespace
+) -> Generate:
+    return Generate(request_id=0, messages=messages, sampling=sampling, overflow=args.overflow)
 
 
 def _with_system(messages: tuple[ChatMessage, ...], system: str | None) -> tuple[ChatMessage, ...]:

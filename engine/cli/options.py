@@ -6,7 +6,7 @@ from typing import get_args
 from engine.cli.ranges import number
 from engine.cli.store_options import add_models, add_network, add_regardless
 from engine.doctor import tern_version
-from engine.messages import KernelChoice, LowPrecision, Precision
+from engine.messages import KernelChoice, LowPrecision, Overflow, Precision
 from engine.models import DEMO
 
 _PRECISIONS = tuple(precision.value for precision in Precision)
@@ -133,6 +133,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kernel", choices=get_args(KernelChoice), default="auto", help="default: auto"
     )
+    parser.add_argument(
+        "--threads", type=number(int, 1, 2**16), metavar="N", help="default: the physical cores"
+    )
     add_regardless(parser)
 
 
@@ -194,6 +197,14 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--top-p", type=number(float, 0, 1, above=True), metavar="P")
     group.add_argument("--min-p", type=number(float, 0, 1), metavar="P")
     group.add_argument("--repetition-penalty", type=number(float, 0, above=True), metavar="X")
+    for option in ("--presence-penalty", "--frequency-penalty"):
+        group.add_argument(option, type=number(float, -2, 2), metavar="X", help="-2 to 2; 0 is off")
     group.add_argument("--seed", type=number(int, 0, 2**63 - 1), metavar="S")
     group.add_argument("--stop", action="append", default=[], metavar="S", help="may be repeated")
     group.add_argument("--context-length", type=number(int, 1, 2**40), metavar="N", help="tokens")
+    group.add_argument(
+        "--overflow",
+        choices=get_args(Overflow),
+        default="stop",
+        help="what to do when the context is full; default stop",
+    )

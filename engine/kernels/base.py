@@ -167,3 +167,10 @@ def _for_four_bit(
 
 def _need(precision: Precision, needed: Isa, isa: Isa) -> str:
     return f"IPEX's {precision} kernels need {needed.name}, and this CPU has {isa.name}"
+
+
+def core_layout(precision: Precision, panels: str) -> str:
+    """Return the name of the compiled core's packed layout; panels: that of its matrices."""
+    # An int4 model's head is int4, too; it was int8 once.
+    heads = "-rough-head" if precision is Precision.INT4 else ""
+    return f"{precision}-{panels}{heads}"

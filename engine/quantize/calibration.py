@@ -37,14 +37,10 @@ class ObservedLinear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return x W^T + b, and take note of x [tokens, in]."""
-        self.observe(x)
-        return functional.linear(x, self.weight, self.bias)
-
-    def observe(self, x: Tensor) -> None:
-        """Take note of x [tokens, in]."""
         self.peak = torch.maximum(self.peak, x.abs().amax(0))
         if self.hessian is not None:
             self.hessian.addmm_(x.T, x)
+        return functional.linear(x, self.weight, self.bias)
 
 
 class Calibration:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import torch
 from torch import Tensor
 
 from engine.messages import Precision
@@ -73,7 +74,8 @@ def quantised_parts(
         yield _layer(weights, number, precision, calibration, alpha, step)
     step = functools.partial(on_step, config.layers, config.layers + 1)
     step()
-    if precision is Precision.INT4 and rough_head:
+    fits = config.hidden_size % GROUP_SIZE == 0
+    if precision is Precision.INT4 and rough_head and fits:
         yield _int4_head(weights, calibration, step)
     else:
         yield _int8_head(weights, precision, calibration, alpha)
@@ -126,13 +128,19 @@ def _int4(linears: Sequence[ObservedLinear], step: Callable[[], None]) -> list[R
 def _int4_head(
     source: TorchSource, calibration: Calibration, step: Callable[[], None]
 ) -> QuantisedHead:
-    """Return the head as any linear of an int4 model; its input is what the last norm gives."""
-    norm, eps = source.final_norm().float(), source.config.norm_eps
-    head = ObservedLinear(source.head(), None, keeps_hessian=bool(calibration.hidden))
+    """Return the head rounded as a layer's linears are; its input is what the last norm gives.
+
+    Without a copy in float32, which of a large vocabulary is more than the rest takes.
+    """
+    norm, weight, size = source.final_norm().float(), source.head(), source.config.hidden_size
+    if not calibration.hidden:
+        return QuantisedHead(norm, quantise_int4(weight))
+    hessian = torch.zeros(size, size)
     for hidden in calibration.hidden:
         step()
-        head.observe(rms_norm(hidden, norm, eps))
-    return QuantisedHead(norm, _int4([head], step)[0])
+        x = rms_norm(hidden, norm, source.config.norm_eps)
+        hessian.addmm_(x.T, x)
+    return QuantisedHead(norm, quantise_gptq([weight], hessian, step)[0])
 
 
 def _int8_head(

@@ -26,7 +26,11 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 def folder_size(folder: Path) -> int:
     """Return the bytes of the files below `folder`, and of those that links in it lead to."""
-    return sum(path.stat().st_size for path in files_below(folder) if path.is_file())
+    total = 0
+    for path in files_below(folder):
+        with contextlib.suppress(OSError):  # gone since, or not ours to see
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from engine.errors import DamagedFile, ModelNotFound, NotAModel, TernError
 from engine.messages import Precision
 from engine.model_config import ModelConfig, read_config
-from engine.model_files import weight_files
+from engine.model_files import has_tokenizer, weight_files
 from engine.models import LocalModel, demo_model, local_model, resolve
 from engine.paths import Paths
 from engine.settings import Settings
-from engine.store.files import folder_size
+from engine.store.files import files_below, folder_size
 from engine.store.hub_cache import (
     Snapshot,
     identity,
@@ -79,7 +79,7 @@ def list_models(settings: Settings, paths: Paths) -> list[StoredModel]:
         origin = Origin.COPY if copied else Origin.FOLDER
         found.append(_stored(model, origin, "", packed))
     for snapshot, origin in cached_snapshots(settings):
-        if _is_causal_lm(snapshot.folder):
+        if _is_causal_lm(snapshot.folder / "config.json"):
             model = local_model(snapshot.name, snapshot.title, snapshot.folder)
             found.append(_stored(model, origin, snapshot.commit, packed))
     return [*found, *_begun(settings)]
@@ -157,12 +157,16 @@ def _stored(
     for folder in packed.get(identity(model.folder), []):
         if folder.precision:
             sizes[folder.precision] += folder.size
-    problem, is_complete, config = "", True, None
+    problem, config = "", None
+    is_complete = all(path.exists() for path in files_below(model.folder))
     try:
         config = read_config(model.folder)
         weight_files(model.folder)
+        if not has_tokenizer(model.folder):
+            raise NotAModel(folder=model.folder, reason="it holds no tokenizer")
     except DamagedFile as error:
-        problem, is_complete = error.said, Path(str(error.facts["file"])).exists()
+        problem = error.said
+        is_complete = is_complete and Path(str(error.facts["file"])).exists()
     except TernError as error:
         problem = error.said
     return StoredModel(
@@ -180,9 +184,12 @@ def _stored(
     )
 
 
-def _is_causal_lm(folder: Path) -> bool:
+def _is_causal_lm(config_file: Path) -> bool:
+    """Return whether it names a chat model, or is gone: its content is to be fetched again."""
+    if config_file.is_symlink() and not config_file.exists():
+        return True
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads(config_file.read_text(encoding="utf-8"))
         return any(str(name).endswith(_CAUSAL) for name in config["architectures"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False

@@ -70,6 +70,7 @@ def move(plan: MovePlan, settings: SettingsFile, on_progress: OnProgress) -> Non
         raise
     for old, _ in plan.folders:
         _delete(old)
+        shutil.rmtree(old.parent / ".locks" / old.name, ignore_errors=True)
 
 
 def _folders(root: Path, settings: Settings, paths: Paths) -> Iterator[tuple[Path, Path]]:

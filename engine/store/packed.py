@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.kernels.base import TORCH_LAYOUTS, core_built
+from engine.kernels.base import TORCH_LAYOUTS, core_built, core_layout
 from engine.messages import Kernel, Precision
 from engine.store.files import folder_size
 from engine.store.hub_cache import identity
@@ -112,10 +112,10 @@ def _is_current(layout: str, precision: Precision | None, kernel: Kernel, number
         return False
     if kernel is Kernel.TORCH:
         return re.fullmatch(TORCH_LAYOUTS[precision].format(isa="[a-z0-9]+"), layout) is not None
-    return core_built() and layout == f"{precision}-{_core_layout()}"
+    return core_built() and layout == core_layout(precision, _panels())
 
 
-def _core_layout() -> str:
+def _panels() -> str:
     from engine.kernels.native import _core
 
     return _core.layout_name()

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from engine.errors import DamagedFile
+from engine.errors import DamagedFile, UnwritableFolder
 from engine.model_files import weight_names
 from engine.models import LocalModel
 from engine.store.files import OnBytes, OnProgress, content_hash, files_below
+from engine.store.hub_cache import is_snapshot
 
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -81,16 +82,19 @@ def verify(model: LocalModel, on_progress: OnProgress) -> Verification:
 
 
 def discard(verification: Verification) -> tuple[str, ...]:
-    """Delete the damaged contents whose hash is known, so that a download fetches them again.
+    """Delete the damaged files of a model cache, so that a download fetches them again.
 
-    Returns the names of their files. Raises OSError.
+    Returns their names. Raises UnwritableFolder.
     """
-    blobs = [file for file in verification.damaged if file.path.is_symlink()]
-    for file in blobs:
+    damaged = [f for f in verification.damaged if f.path.exists() and is_snapshot(f.path.parent)]
+    for file in damaged:
         target = file.path.resolve()
-        if _is_blob(target):
-            target.unlink(missing_ok=True)
-    return tuple(file.name for file in blobs)
+        try:
+            (target if _is_blob(target) else file.path).unlink(missing_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise UnwritableFolder(folder=target.parent, reason=reason) from error
+    return tuple(file.name for file in damaged)
 
 
 def _is_blob(path: Path) -> bool:

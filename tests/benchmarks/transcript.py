@@ -5,6 +5,7 @@ in which the window would not have answered: measured by a timer of the event lo
 """
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from time import perf_counter, process_time, thread_time
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QEventLoop, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from desktop.shown_message import ShownMessage
@@ -49,7 +50,7 @@ def step_{i}(values: list[float], factor: float = 0.5) -> list[float]:
 > A quotation, which says in other words what was said before, but shorter, and in a kinder way.
 
 And a closing paragraph with a few more words, so that the whole of it comes to about one and a half
-thousand characters, which is what an answer has that explains something with an example and a table.
+thousand characters, which is what an answer has that explains a thing with an example and a table.
 It goes on a little longer than anyone would want it to, but that is the way with models: they like
 to sum up at the end what they have said already, and to ask whether there is anything else to do.
 """
@@ -179,8 +180,9 @@ def streaming(
     if with_watchdog:
         spin_for(app, seconds)
     else:
-        QTimer.singleShot(round(seconds * 1000), app.quit)
-        app.exec()
+        loop = QEventLoop()
+        QTimer.singleShot(round(seconds * 1000), loop.quit)
+        loop.exec()
     timer.stop()
     used = process_time() - used
     watchdog.stop()
@@ -223,6 +225,7 @@ def measure(messages: int, seconds: float, rate: float) -> Figures:
     transcript.show()
     transcript.setFocus()  # as the message field has it in the window
     opening(app, transcript, conversation(4))  # imports, fonts, lexers: once for a process
+    gc.freeze()  # as the window's program does
     opened, open_dog = opening(app, transcript, conversation(messages)[4:])
     _, _, stream_dog = streaming(app, transcript, seconds, rate, with_watchdog=True)
     sent, used, _ = streaming(app, transcript, seconds, rate, with_watchdog=False)

@@ -56,11 +56,7 @@ def write_models(shape: Shape, root: Path, tell: Callable[[str], None]) -> Model
     used again. `tell` gets what is being done.
     """
     files = ModelFiles(root, shape.name)
-    if not files.hf.is_dir():
-        tell(f"{shape.name}: writing the Hugging Face folder")
-        partial = _emptied(files.hf.with_name(f"{shape.name}.partial"))
-        _write_folder(shape, partial)
-        partial.rename(files.hf)
+    write_hf(shape, files, tell)
     bf16 = files.gguf("BF16")
     if not bf16.is_file():
         tell(f"{shape.name}: writing the BF16 GGUF")
@@ -68,6 +64,15 @@ def write_models(shape: Shape, root: Path, tell: Callable[[str], None]) -> Model
         _write_gguf(shape, files.hf, unfinished)
         unfinished.rename(bf16)
     return files
+
+
+def write_hf(shape: Shape, files: ModelFiles, tell: Callable[[str], None]) -> None:
+    """Write the Hugging Face folder alone, unless it is there."""
+    if not files.hf.is_dir():
+        tell(f"{shape.name}: writing the Hugging Face folder")
+        partial = _emptied(files.hf.with_name(f"{shape.name}.partial"))
+        _write_folder(shape, partial)
+        partial.rename(files.hf)
 
 
 def bytes_per_token(path: Path) -> int:

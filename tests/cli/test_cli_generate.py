@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli.generate import load_request
+from engine.cli.inputs import request_from
+from engine.cli.options import build_parser
 from engine.client import EngineClient
 from engine.paths import Paths
 from tests.cli.tern import FAKE
@@ -290,3 +293,20 @@ def wait_for(condition, patience_s=5.0):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_the_penalties_threads_and_overflow_are_asked_of_the_engine() -> None:
+    words = ["generate", "--prompt", "hi", "--presence-penalty", "-1.5", "--frequency-penalty"]
+    args = build_parser().parse_args([*words, "0.5", "--threads", "3", "--overflow", "drop_oldest"])
+    request = request_from(args)
+    assert request.sampling.presence_penalty == -1.5
+    assert request.sampling.frequency_penalty == 0.5
+    assert request.overflow == "drop_oldest"
+    assert load_request(args).threads == 3
+
+
+@pytest.mark.parametrize(
+    "option", [("--presence-penalty", "3"), ("--threads", "0"), ("--overflow", "x")]
+)
+def test_what_is_out_of_range_is_wrong_usage(tern, option) -> None:
+    assert tern("generate", "--prompt", "hi", *option).code == 2

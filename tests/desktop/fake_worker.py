@@ -13,6 +13,10 @@ What it does follows from the model's name in Load and from the last message in 
     "... code ..."      answers with a code block
     "... noise ..."     writes lines that are no messages in between
     "... history ..."   answers with the messages it was sent, as JSON
+    "... settings ..."  answers with the settings it was sent, as JSON
+    "... dropped ..."   says that the two oldest messages had no room
+
+An answer that is to be continued goes on with " and the rest."
 """
 
 import argparse
@@ -22,6 +26,8 @@ import signal
 import sys
 import threading
 import time
+
+import msgspec
 
 from engine import messages
 from engine.messages import Kernel, Precision, Proof
@@ -96,6 +102,8 @@ class FakeWorker:
                     self._load(command)
                 case messages.Generate():
                     self._generate(command)
+                case messages.Count():
+                    self._count(command)
                 case messages.Shutdown():
                     os._exit(0)
 
@@ -179,8 +187,20 @@ class FakeWorker:
         )
         self._answer(command.request_id, asked, command)
 
+    def _count(self, command: messages.Count) -> None:
+        """A token for each word."""
+        self.send(
+            messages.Counted(
+                request_id=command.request_id,
+                prompt_tokens=sum(len(m.content.split()) for m in command.messages),
+                text_tokens=tuple(len(text.split()) for text in command.texts),
+            )
+        )
+
     def _answer(self, request_id: int, asked: str, command: messages.Generate) -> None:
-        if "long" in asked:
+        if command.continues:
+            said = self._write(request_id, iter([" and", " the rest."]), 0.0)
+        elif "long" in asked:
             said = self._write(request_id, (f"word{i} " for i in range(100_000)), 0.003)
         elif "crash" in asked:
             self._write(request_id, iter(["These ", "words ", "stay"]), 0.0)
@@ -191,6 +211,9 @@ class FakeWorker:
             said = self._write(request_id, iter([CODE]), 0.0)
         elif "history" in asked:
             sent = [[m.role, m.content] for m in command.messages]
+            said = self._write(request_id, iter([json.dumps(sent)]), 0.0)
+        elif "settings" in asked:
+            sent = msgspec.to_builtins(command.sampling) | {"overflow": command.overflow}
             said = self._write(request_id, iter([json.dumps(sent)]), 0.0)
         else:
             if "noise" in asked:
@@ -203,7 +226,7 @@ class FakeWorker:
                 request_id=request_id,
                 text=said,
                 finish_reason="stopped" if stopped else "end",
-                metrics=_metrics(self._tokens),
+                metrics=_metrics(self._tokens, dropped=2 if "dropped" in asked else 0),
             )
         )
 
@@ -239,8 +262,10 @@ def _loaded(command: messages.Load) -> messages.Loaded:
         kernel=Kernel.IPEX if command.kernel == "ipex" else Kernel.NATIVE,
         isa="AVX512_VNNI",
         why="native was asked for",
-        threads=8,
-        context_length=2048,
+        threads=command.threads or 8,
+        context_length=command.context_length or 2048,
+        max_context=32768,
+        generation_defaults=messages.SamplingSettings(temperature=0.6, top_p=0.95),
         parameters=1_000_000,
         weight_bytes=2_000_000,
         kv_bytes_per_token=1024,
@@ -249,7 +274,7 @@ def _loaded(command: messages.Load) -> messages.Loaded:
     )
 
 
-def _metrics(tokens: int) -> messages.Metrics:
+def _metrics(tokens: int, dropped: int = 0) -> messages.Metrics:
     return messages.Metrics(
         prompt_tokens=9,
         cached_tokens=0,
@@ -263,6 +288,7 @@ def _metrics(tokens: int) -> messages.Metrics:
         context_used=9 + tokens,
         context_length=2048,
         peak_rss_bytes=1_230_000_000,
+        dropped_messages=dropped,
     )
 
 

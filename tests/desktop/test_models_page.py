@@ -92,8 +92,12 @@ def test_verdicts_are_words_and_icons_too(page: ModelsPage, monkeypatch, qtbot: 
     assert {tone_of(look) for look in detail.fit.outlooks} == {Tone.BAD}
     said = [part.text() for part in detail.fit.findChildren(QLabel, "bad")]
     assert said == ["will not fit"] * 3
-    shown = [part for part in detail.fit.findChildren(QLabel) if part.isVisible()]
-    assert len([part for part in shown if not part.pixmap().isNull()]) == 3
+
+    def marks() -> list[QLabel]:
+        shown = [part for part in detail.fit.findChildren(QLabel) if part.isVisible()]
+        return [part for part in shown if not part.pixmap().isNull()]
+
+    qtbot.waitUntil(lambda: len(marks()) == 3)
     assert detail.fetch.text().endswith(" anyway")
     assert "can be loaded anyway" in detail.remark.text()
 
@@ -269,8 +273,12 @@ def fetch(qtbot: QtBot, page: ModelsPage, title: str = "demo-chat") -> None:
 
 
 def test_a_download_tells_its_progress_and_ends_in_a_chat(
-    page: ModelsPage, ready: Desktop, qtbot: QtBot
+    hub: HubServer,  # noqa: F811
+    page: ModelsPage,
+    ready: Desktop,
+    qtbot: QtBot,
 ) -> None:
+    hub.fault("slow", "*.safetensors", at=8_000_000)  # bytes a second, of 10 million
     seen: list[float] = []
     ready.hub.downloads_changed.connect(
         lambda states: seen.append(ready.window.navigation.progress.value())
@@ -402,5 +410,7 @@ def test_in_a_narrow_window_the_detail_stands_in_place_of_the_list(
     qtbot.waitUntil(lambda: not page.offer_detail.isVisible())
     choose(qtbot, page.finder.list, titles(page.finder.list)[2])
     assert page.offer_detail.isVisible() and not page.finder.isVisible()
-    click(qtbot, page.back)
+    qtbot.waitUntil(page.back.hasFocus)
+    qtbot.keyClick(page.back, Qt.Key.Key_Space)
     assert page.finder.isVisible() and not page.offer_detail.isVisible()
+    qtbot.waitUntil(page.finder.list.hasFocus)

@@ -65,6 +65,9 @@ def test_killing_the_engine_in_mid_answer_keeps_the_partial_answer(
     click(qtbot, real.window.chat.notice.buttons[WayOut.RESTART])
     wait_for(qtbot, real, State.READY)
     assert shown(real)[1] == partial
+    real.controller.resume(real.desk.talk.path[1].id)
+    qtbot.waitUntil(lambda: real.desk.talk.path[1].state == "whole", timeout=SLOWLY)
+    assert shown(real)[1].startswith(partial) and len(shown(real)[1]) > len(partial)
     write(qtbot, real, "What is 3 plus 4?")
     qtbot.waitUntil(lambda: len(shown(real)) == 4, timeout=SLOWLY)
     wait_for(qtbot, real, State.READY)

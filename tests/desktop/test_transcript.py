@@ -179,7 +179,8 @@ def test_colours_change_with_the_theme(transcript: Transcript, qtbot: QtBot) -> 
 
 
 def test_markdown_is_shown(transcript: Transcript, qtbot: QtBot) -> None:
-    text = "# Head\n\n- a\n- [x] done\n\n3. three\n3. four\n\n| h | i |\n|---|--:|\n| 1 | 2 |\n\n> said"
+    text = "# Head\n\n- a\n- [x] done\n\n3. three\n3. four\n\n"
+    text += "| h | i |\n|---|--:|\n| 1 | 2 |\n\n> said"
     document = pane(show(qtbot, transcript, answer(text))).document()
     blocks = {}
     block = document.begin()
@@ -218,6 +219,19 @@ def test_code_gets_its_colours(transcript: Transcript, qtbot: QtBot) -> None:
         return {run.fragment().charFormat().foreground().color().name() for run in block}
 
     qtbot.waitUntil(lambda: {LIGHT.keyword, LIGHT.string} <= colours())
+
+
+def test_code_that_settles_before_its_colours_are_there_gets_them(
+    transcript: Transcript, qtbot: QtBot
+) -> None:
+    text = "```python\nreturn 'other text'\n```\n\nMore.\n\nAnd"
+    view = show(qtbot, transcript, answer(text, state="growing"))
+
+    def keyword() -> bool:
+        found = pane(view).document().find("return").charFormat().foreground().color()
+        return found == QColor(LIGHT.keyword)
+
+    qtbot.waitUntil(keyword)
 
 
 def test_a_formula_becomes_a_picture_and_nonsense_stays_its_source(

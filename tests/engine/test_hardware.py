@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import engine.hardware
+from engine.errors import BadSetting
 from engine.hardware import Cpu, Isa, child_environment, openmp_library, read_cpu
 
 AVX2 = "fpu sse4_2 avx avx2 fma f16c"
@@ -267,3 +268,38 @@ def test_without_the_openmp_runtime_nothing_is_preloaded(
     assert openmp_library() is None
     assert "LD_PRELOAD" not in child_environment(cpu, {})
     assert child_environment(cpu, {"LD_PRELOAD": "/a.so"})["LD_PRELOAD"] == "/a.so"
+
+
+# -- threads that a person asks for --------------------------------------------------------------
+
+
+def test_threads_left_open_are_the_physical_cores(machine: Machine) -> None:
+    machine.cpus(["0,2", "1,3", "0,2", "1,3"])
+    cpu = machine.read(range(4))
+    assert cpu.with_threads(None) == cpu
+    assert cpu.cores == (0, 1) and cpu.others == (2, 3)
+
+
+def test_fewer_threads_take_the_first_cores_and_more_the_other_logical_ones(
+    machine: Machine,
+) -> None:
+    machine.cpus(["0,2", "1,3", "0,2", "1,3"])
+    cpu = machine.read(range(4))
+    assert cpu.with_threads(1).cores == (0,)
+    assert cpu.with_threads(3).cores == (0, 1, 2)
+    assert cpu.with_threads(4).threads == 4
+
+
+def test_threads_asked_for_pass_a_containers_quota(machine: Machine) -> None:
+    machine.cpus(map(str, range(4)))
+    machine.write("sys/fs/cgroup/cpu.max", "200000 100000")
+    cpu = machine.read(range(4))
+    assert cpu.threads == 2
+    assert cpu.with_threads(4).threads == 4
+
+
+@pytest.mark.parametrize("threads", [0, -1, 5])
+def test_more_threads_than_logical_cpus_are_refused(machine: Machine, threads: int) -> None:
+    machine.cpus(map(str, range(4)))
+    with pytest.raises(BadSetting, match=f"cannot be {threads}: it must be from 1 to 4"):
+        machine.read(range(4)).with_threads(threads)

@@ -317,6 +317,7 @@ def test_alpha_is_searched_on_the_calibration_text(tmp_path: Path) -> None:
     assert sorted(path.name for path in saved.iterdir()) == [
         "facts.json",
         "graph.pt",
+        "manifest.json",
         recipes.QCONF_SUMMARY,
     ]
 

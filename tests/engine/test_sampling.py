@@ -1,11 +1,13 @@
 """How a token is drawn, against transformers' own logits processors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import (
     LogitsProcessorList,
     MinPLogitsWarper,
@@ -18,7 +20,7 @@ from transformers import (
 from engine.errors import BadSetting
 from engine.language_model import Logits
 from engine.messages import SamplingSettings
-from engine.sampling import Sampler
+from engine.sampling import Sampler, recommended
 
 VOCABULARY = 60
 CONTEXT = [3, 3, 17, 59, 0]
@@ -30,7 +32,15 @@ PROCESSORS: dict[str, Callable[[Any], Any]] = {
     "top_p": TopPLogitsWarper,
     "min_p": MinPLogitsWarper,
 }
-OFF = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0}
+OFF = {
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
 FILTERS: list[dict[str, float]] = [
     {"temperature": 0.3},
     {"temperature": 1.7},
@@ -124,10 +134,61 @@ def test_a_temperature_near_zero_is_as_good_as_greedy(temperature: float) -> Non
     assert settle(temperature=temperature).draw(logits, []) == int(logits.argmax())
 
 
+# -- presence and frequency ----------------------------------------------------------------------
+
+PENALTY = st.floats(-2, 2, width=32)
+
+
+def penalised_as_defined(
+    logits: Sequence[float], answer: Sequence[int], presence: float, frequency: float
+) -> list[float]:
+    """OpenAI's definition, token by token: mu - c * frequency - (c > 0) * presence."""
+    counts = [sum(1 for token in answer if token == i) for i in range(len(logits))]
+    return [
+        mu - count * frequency - (presence if count else 0.0)
+        for mu, count in zip(logits, counts, strict=True)
+    ]
+
+
+@given(
+    st.lists(st.integers(-800, 800).map(lambda n: n / 100), min_size=8, max_size=8),
+    st.lists(st.integers(0, 7), max_size=20),
+    st.lists(st.integers(0, 7), max_size=20),
+    PENALTY,
+    PENALTY,
+)
+def test_presence_and_frequency_lower_what_the_answer_has(
+    logits, prompt, answer, presence, frequency
+) -> None:
+    sampler = settle(temperature=0, presence_penalty=presence, frequency_penalty=frequency)
+    token = sampler.draw(np.array(logits, np.float32), [*prompt, *answer], len(answer))
+    expected = penalised_as_defined(logits, answer, presence, frequency)
+    assert expected[token] == pytest.approx(max(expected), abs=1e-4)
+
+
+def test_the_prompts_own_words_are_free() -> None:
+    logits = random_logits(9)
+    best = int(logits.argmax())
+    sampler = settle(temperature=0, presence_penalty=2.0, frequency_penalty=2.0)
+    assert sampler.draw(logits, [best] * 5, answered=0) == best
+    assert sampler.draw(logits, [best] * 5, answered=2) != best
+
+
+def test_a_frequency_penalty_ends_a_loop() -> None:
+    """A model that always prefers the same token is driven off it."""
+    logits = np.array([3.0, 2.0, 1.0], np.float32)
+    sampler = settle(temperature=0, frequency_penalty=0.6)
+    answer: list[int] = []
+    for _ in range(6):
+        answer.append(sampler.draw(logits, answer, len(answer)))
+    assert answer == [0, 0, 1, 0, 1, 0]
+
+
 def test_the_penalty_leaves_the_logits_of_the_caller_alone() -> None:
     logits = random_logits(4)
     before = logits.copy()
-    settle(**(OFF | {"repetition_penalty": 2.0, "top_k": 3}), seed=1).draw(logits, CONTEXT)
+    on = {"repetition_penalty": 2.0, "presence_penalty": 1.0, "frequency_penalty": 1.0, "top_k": 3}
+    settle(**(OFF | on), seed=1).draw(logits, CONTEXT, len(CONTEXT))
     assert (logits == before).all()
 
 
@@ -162,6 +223,8 @@ OWN: dict[str, object] = {
     "top_p": 0.95,
     "min_p": 0.01,
     "repetition_penalty": 1.1,
+    "presence_penalty": 0.5,
+    "frequency_penalty": -0.25,
 }
 
 
@@ -216,6 +279,9 @@ def test_nonsense_in_the_models_own_settings_is_passed_over(value: object) -> No
         {"repetition_penalty": 0},
         {"repetition_penalty": -1},
         {"repetition_penalty": 1000},
+        {"presence_penalty": 2.1},
+        {"presence_penalty": float("nan")},
+        {"frequency_penalty": -2.1},
         {"seed": -1},
         {"seed": 2**63},
     ],
@@ -229,7 +295,7 @@ def test_a_value_out_of_its_range_is_refused_by_name(asked: dict[str, Any]) -> N
     assert str(value) in caught.value.said
 
 
-@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), -1])
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), -3])
 @pytest.mark.parametrize("name", list(OFF))
 def test_a_value_out_of_range_of_the_models_own_is_an_explained_failure(
     name: str, value: float
@@ -237,6 +303,15 @@ def test_a_value_out_of_range_of_the_models_own_is_an_explained_failure(
     """JSON as Python reads it has Infinity and NaN."""
     with pytest.raises(BadSetting):
         settle({name: value})
+    assert recommended({name: value}) == SamplingSettings()
+
+
+def test_a_models_own_settings_can_be_shown() -> None:
+    shown = recommended(OWN)
+    assert {name: getattr(shown, name) for name in OFF} == {name: OWN[name] for name in OFF}
+    assert recommended({"do_sample": False, "temperature": 0.6}).temperature == 0
+    plain = recommended({})
+    assert {name: getattr(plain, name) for name in OFF} == OFF
 
 
 @pytest.mark.parametrize(

@@ -253,6 +253,11 @@ def test_a_model_without_a_template_says_so(folder: Path) -> None:
         "{{ 1 // 0 }}",
         "{{ messages[7].content }}",
         "{{ range(10**9) | list }}",
+        "{{ 'x' * 10**9 }}",
+        "{{ [0] * 10**9 }}",
+        "{{ 9 ** (9 ** 9) }}",
+        "{% for i in range(90000) %}{{ 'x' * 90000 }}{% endfor %}",
+        "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     ],
 )
@@ -262,6 +267,39 @@ def test_a_broken_template_is_an_explained_failure(folder: Path, template: str) 
         tokenizer.encode_chat(HELLO)
     assert "template could not be applied" in caught.value.said
     assert "Traceback" not in caught.value.said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{% for j in n %}{% for k in n %}{% endfor %}{% endfor %}",
+        "{% for j in n %}{% for k in n %}{{ '' }}{% endfor %}{% endfor %}",
+        "{% for j in n %}{% for k in n %}{% set s.x = k %}{% endfor %}{% endfor %}",
+        "{% macro m(d) %}{{ m(d - 1) ~ m(d - 1) if d else '' }}{% endmacro %}{{ m(60) }}",
+    ],
+)
+def test_a_template_that_goes_on_and_on_is_ended(
+    folder: Path, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.chat_template._CPU_S", 0.2)
+    preface = "{% set n = range(90000) %}{% set s = namespace(x=0) %}"
+    tokenizer = with_template(folder, preface + body)
+    with pytest.raises(BadChatTemplate, match="seconds"):
+        tokenizer.encode_chat(HELLO)
+
+
+def test_a_template_may_take_its_time_again_at_each_turn(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.chat_template._CPU_S", 0.5)
+    tokenizer = with_template(folder, "{% for i in range(90000) %}{% endfor %}Hello")
+    for _ in range(10):
+        assert tokenizer.encode_chat(HELLO) == tokenizer.encode("Hello")
+
+
+def test_a_template_of_absurd_length_is_refused(folder: Path) -> None:
+    with pytest.raises(BadChatTemplate, match="characters"):
+        with_template(folder, "x" * 1_500_000).encode_chat(HELLO)
 
 
 def test_a_template_cannot_reach_python(folder: Path, tmp_path: Path) -> None:

@@ -43,6 +43,15 @@ def answered(history: History, question: Message, text: str) -> Message:
     return answer
 
 
+def fill(file: Path) -> None:
+    """Make a file of several pages with one conversation."""
+    history = History.open(file)
+    chat = history.chats.create()
+    for number in range(50):
+        exchange(history, chat, f"question {number}", "answer " * 100)
+    history.close()
+
+
 def contents(history: History, chat: Chat) -> list[str]:
     """What the selected path says."""
     return [message.content for message in history.messages.path(chat.id)]

@@ -1,13 +1,7 @@
 """The file itself: its versions, damage, locks and full disks. Nothing is ever overwritten."""
 
 import os
-import resource
-import signal
 import sqlite3
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +12,6 @@ from desktop.history import History
 from desktop.history.database import Database, backups
 from desktop.history.schema import MIGRATIONS, Migration
 from engine.errors import (
-    HistoryBusy,
     HistoryDamaged,
     HistoryNotOurs,
     HistoryTooNew,
@@ -27,18 +20,9 @@ from engine.errors import (
     TernError,
     UnwritableFolder,
 )
-from tests.history.conftest import contents, exchange, is_sound
+from tests.history.conftest import contents, fill, is_sound
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def fill(file: Path) -> None:
-    """Make a file of several pages with one conversation."""
-    history = History.open(file)
-    chat = history.chats.create()
-    for number in range(50):
-        exchange(history, chat, f"question {number}", "answer " * 100)
-    history.close()
 
 
 def refused(file: Path, kind: type[TernError]) -> str:
@@ -227,160 +211,3 @@ def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(UnwritableFolder):
         History.open(tmp_path / "data" / "chats.sqlite")
-
-
-# -- locks and other windows ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
-def test_a_file_that_another_program_holds_is_explained(file: Path, lock: str) -> None:
-    fill(file)
-    with closing(sqlite3.connect(file, isolation_level=None)) as holder:
-        if lock == "EXCLUSIVE":
-            holder.execute("PRAGMA locking_mode = EXCLUSIVE")
-        holder.execute(f"BEGIN {lock}")
-        holder.execute("UPDATE chat SET pinned = 1")
-        with pytest.raises(HistoryBusy, match="in use by another program"):
-            History(Database(file, patience=0.05)).chats.create()
-        holder.execute("ROLLBACK")
-    assert is_sound(file)
-
-
-def test_a_write_waits_for_anothers_end(history: History, file: Path) -> None:
-    holder = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-    holder.execute("BEGIN IMMEDIATE")
-    release = threading.Timer(0.2, lambda: holder.execute("COMMIT"))
-    release.start()
-    history.chats.create("patient")
-    release.join()
-    holder.close()
-    assert [chat.title for chat in history.chats.all()] == ["patient"]
-
-
-def test_one_window_sees_that_another_has_written(history: History, file: Path) -> None:
-    other = History.open(file)
-    assert not history.changed_elsewhere()
-    history.chats.create("own")
-    assert not history.changed_elsewhere()
-    other.chats.create("theirs")
-    assert history.changed_elsewhere()
-    assert not history.changed_elsewhere()
-    assert len(history.chats.all()) == 2
-    other.close()
-
-
-WRITER = """
-import sys
-from pathlib import Path
-from desktop.history import History
-history = History.open(Path(sys.argv[1]))
-chat = history.chats.create(sys.argv[2])
-for number in range(60):
-    question = history.messages.ask(chat.id, f"{sys.argv[2]} {number}")
-    answer = history.journal.begin_answer(question.id, model="demo")
-    history.journal.end_answer(answer.id, "answer", "whole")
-history.close()
-"""
-
-
-def test_two_windows_write_at_once(file: Path) -> None:
-    """From the very first moment, when both find no file."""
-    names = ["left", "right", "third"]
-    children = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(file), name], cwd=ROOT)
-        for name in names
-    ]
-    assert [child.wait() for child in children] == [0] * 3
-    history = History.open(file)
-    chats = {chat.title: chat for chat in history.chats.all()}
-    assert set(chats) == set(names)
-    for name, chat in chats.items():
-        assert contents(history, chat)[::2] == [f"{name} {number}" for number in range(60)]
-    history.close()
-    assert is_sound(file)
-
-
-# -- full disks and folders that are read-only ---------------------------------------------------
-
-
-FILLER = """
-import sys
-from pathlib import Path
-from desktop.history import History
-from engine.errors import HistoryUnwritable
-history = History.open(Path(sys.argv[1]))
-chat = history.chats.create()
-try:
-    for number in range(10_000):
-        history.messages.ask(chat.id, "word " * 1000)
-        print(number, flush=True)
-except HistoryUnwritable as failure:
-    print(failure.said)
-    assert len(history.messages.path(chat.id)) == number
-"""
-
-
-def test_a_full_disk_loses_nothing_that_was_saved(file: Path) -> None:
-    fill(file)
-
-    def small_disk() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
-
-    child = subprocess.run(
-        [sys.executable, "-c", FILLER, str(file)],
-        cwd=ROOT,
-        preexec_fn=small_disk,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr
-    *_, last, sentence = child.stdout.splitlines()
-    assert sentence.startswith(f"Your chats cannot be saved in {file}")
-    history = History.open(file)
-    assert len(history.messages.path(history.chats.all()[0].id)) == int(last) + 1
-    history.close()
-    assert is_sound(file)
-
-
-OPENER = """
-import os, sys
-from pathlib import Path
-from desktop.history import History
-from engine.errors import TernError
-if os.geteuid() == 0:
-    os.setuid(65534)  # for root nothing is read-only
-try:
-    History.open(Path(sys.argv[1])).chats.create()
-except TernError as failure:
-    print(failure.kind)
-"""
-
-
-@pytest.mark.parametrize(
-    ("folder_mode", "file_mode", "kind"),
-    [
-        (0o555, 0o444, "UnwritableFolder"),
-        (0o777, 0o444, "HistoryUnwritable"),
-        (0o777, 0o000, "HistoryUnwritable"),
-    ],
-)
-def test_what_is_read_only_is_explained(folder_mode: int, file_mode: int, kind: str) -> None:
-    with tempfile.TemporaryDirectory() as name:  # which anybody may enter, unlike tmp_path
-        file = Path(name) / "chats.sqlite"
-        fill(file)
-        before = file.read_bytes()
-        file.chmod(file_mode)
-        file.parent.chmod(folder_mode)
-        child = subprocess.run(
-            [sys.executable, "-c", OPENER, str(file)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        file.parent.chmod(0o755)
-        file.chmod(0o644)
-        assert child.stdout.split() == [kind], child.stderr
-        assert file.read_bytes() == before

@@ -82,9 +82,9 @@ def page_of(text: str) -> str:
     chat = history.chats.create(text)
     file = Attachment(name=text or "x", text=text, size=1, note=text)
     question = history.messages.ask(chat.id, text, [file])
-    answer = history.journal.begin_answer(question.id, model=text)
-    history.journal.end_answer(answer.id, text, "whole")
     answered(history, question, text)
+    answer = history.journal.begin_answer(question.id, model=text)
+    history.journal.end_answer(answer.id, text, "partial")
     page = html_page(history.chats.get(chat.id), history.messages.path(chat.id))
     history.close()
     return page

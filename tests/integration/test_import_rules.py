@@ -113,6 +113,16 @@ def test_the_worker_takes_commands_before_torch_is_there() -> None:
     assert not packages(loaded_after(["engine.worker"])) & HEAVY
 
 
+@pytest.mark.skipif(not core_built(), reason="the compiled core is not built here")
+def test_loading_and_answering_on_the_core_import_no_torch() -> None:
+    """tests/integration/test_without_torch.py sees it in a process at work."""
+    names = ("loader", "generate", "quality", "kernels.native.kit", "quantise_apart")
+    modules = loaded_after([f"engine.{name}" for name in names])
+    assert {"numpy", "tokenizers"} <= packages(modules)
+    heavy = {"torch", "transformers", "intel_extension_for_pytorch", "huggingface_hub"}
+    assert not packages(modules) & heavy
+
+
 def test_the_window_imports_the_light_half_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("PySide6.QtWidgets")
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")

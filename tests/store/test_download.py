@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from engine.errors import BrokenDownload, ModelNotFound, Stopped, UnwritableFolder
-from engine.models import local_models, resolve
+from engine.models import resolve
 from engine.network import Network
+from engine.paths import Paths
+from engine.settings import Settings
 from engine.store.download import download
 from engine.store.hub import Hub
+from engine.store.local import list_models
 from engine.store.phase import Phase
 from engine.store.placing import Place
 from engine.store.plan import plan
@@ -30,6 +33,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+def _listed() -> list[str]:
+    """The models that can be used."""
+    found = list_models(Settings(), Paths.default())
+    return [model.name for model in found if model.is_complete]
+
+
 def test_a_downloaded_model_is_found_by_tern_and_by_other_programs(
     hub: HubServer, fetch: Download, cache: Path
 ) -> None:
@@ -41,7 +50,7 @@ def test_a_downloaded_model_is_found_by_tern_and_by_other_programs(
     asked = len(hub.log)
     assert resolve("tern/demo").folder == folder
     assert resolve(f"tern/demo@{repository.head}").folder == folder
-    assert "tern/demo" in [model.name for model in local_models()]
+    assert "tern/demo" in _listed()
     assert snapshot_download("tern/demo", cache_dir=cache, local_files_only=True) == str(folder)
     assert (folder / WEIGHTS).resolve().parent.name == "blobs"
     assert (folder / WEIGHTS).read_bytes() == (DEMO_MODEL / WEIGHTS).read_bytes()
@@ -75,7 +84,7 @@ def test_half_a_model_looks_like_none(
     for name in ("tern/noise", f"tern/noise@{repository.head}"):
         with pytest.raises(ModelNotFound):
             resolve(name)
-    assert "tern/noise" not in [model.name for model in local_models()]
+    assert "tern/noise" not in _listed()
 
 
 def test_a_snapshot_that_was_not_finished_looks_like_none(
@@ -177,6 +186,7 @@ from pathlib import Path
 from engine.network import Ledger, Network
 from engine.store.download import download
 from engine.store.hub import Hub
+from engine.store.local import list_models
 from engine.store.plan import plan
 root = Path(sys.argv[1])
 client = Hub(Network(Ledger(root / "network.jsonl")))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ModelNotFound
+from engine.kernels.base import core_layout
 from engine.messages import Precision
 from engine.models import demo_model, resolve
 from engine.paths import Paths
@@ -40,7 +41,7 @@ def pack(model: Path, layout: str, number: int = NATIVE_FORMAT, size: int = 1000
 
 def native(precision: Precision) -> str:
     core = pytest.importorskip("engine.kernels.native._core")
-    return f"{precision}-{core.layout_name()}"
+    return core_layout(precision, core.layout_name())
 
 
 def test_the_demo_and_what_is_in_the_shared_cache_are_listed(model_cache: Path) -> None:
@@ -137,10 +138,13 @@ def test_a_download_that_has_only_begun_is_marked(model_cache: Path) -> None:
     assert model.disk == 700
 
 
-def test_a_link_to_nothing_is_a_half_downloaded_model(model_cache: Path) -> None:
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_link_to_nothing_is_a_half_downloaded_model(model_cache: Path, name: str) -> None:
     folder = cache_model(model_cache, "org/half")
-    (folder / "model.safetensors").resolve().unlink()
-    assert not listed()["org/half"].can_run
+    (folder / name).resolve().unlink()
+    half = listed()["org/half"]
+    assert not half.can_run
+    assert not half.is_complete
 
 
 def test_what_is_no_chat_model_is_left_out(model_cache: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.models import LocalModel, local_model, resolve
-from engine.store.verify import Verdict, Verification, verify
+from engine.store.verify import Verdict, Verification, discard, verify
 from tests.store.cached import Watch, cache_model, demo_files, demo_folder, silent
 
 
@@ -73,6 +73,29 @@ def test_of_an_imported_folder_only_the_structure_is_known(tmp_path: Path) -> No
     assert damaged(verify(model, silent)) == {"model.safetensors": Verdict.DAMAGED}
     weights.write_bytes(b"\xff" * 100)
     assert damaged(verify(model, silent)) == {"model.safetensors": Verdict.DAMAGED}
+
+
+def test_what_is_discarded_are_the_damaged_files_of_a_cache(
+    cached: LocalModel, tmp_path: Path
+) -> None:
+    flip(cached.folder / "tokenizer.json", -1)
+    (cached.folder / "model.safetensors").unlink()
+    (cached.folder / "model.safetensors").write_bytes(b"no link, and damaged")
+    outside = tmp_path / "outside.safetensors"
+    outside.write_bytes(b"not ours")
+    (cached.folder / "other.safetensors").symlink_to(outside)
+    discarded = discard(verify(cached, silent))
+    assert set(discarded) == {"tokenizer.json", "model.safetensors", "other.safetensors"}
+    assert not any((cached.folder / name).exists() for name in discarded)
+    assert outside.read_bytes() == b"not ours"
+    assert (cached.folder / "config.json").is_file()
+
+
+def test_nothing_of_an_imported_folder_is_discarded(tmp_path: Path) -> None:
+    folder = demo_folder(tmp_path / "folder")
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    assert discard(verify(local_model(str(folder), "folder", folder), silent)) == ()
+    assert (folder / "model.safetensors").is_file()
 
 
 def test_what_the_listener_raises_ends_it(cached: LocalModel) -> None:

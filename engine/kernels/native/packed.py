@@ -7,18 +7,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from engine.kernels.base import core_layout
 from engine.kernels.native import _core
 from engine.kernels.native.decoder import PackedLinear
 from engine.messages import Precision
 from engine.tensor_file import BF16, Array
 
-_HEADS = "rough-head"  # an int4 model's head is int4, too; it was int8 once
 _FORMATS = {"bf16": _core.Format.Bf16, "int8": _core.Format.Int8, "int4": _core.Format.Int4}
 
 
 def layout(precision: Precision) -> str:
     """Return the name of the packed layout of `precision`; the same on every CPU."""
-    return f"{precision}-{_core.layout_name()}-{_HEADS}"
+    return core_layout(precision, _core.layout_name())
 
 
 def linear(arrays: Mapping[str, Array], shape: tuple[int, int], bias: Array | None) -> PackedLinear:

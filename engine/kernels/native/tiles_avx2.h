@@ -211,7 +211,8 @@ void multiply_side_by_side(const Tile& tile, int first) {
 }
 
 // Row after row, each from its first byte to its last, as the memory likes best; but where x would
-// not stay in the first-level cache, to read it less often is worth more.
+// not stay in the first-level cache, to read it less often is worth more. The hardware sees such a
+// row coming by itself: prefetched by instructions, a token takes 3 to 8 % longer.
 template <int kTokens>
 void multiply_bf16_rows(const Tile& tile) {
   if (tile.in_features * kTokens > kCachedInputs) {
@@ -226,7 +227,6 @@ void multiply_bf16_rows(const Tile& tile) {
     __m256 total[2][kTokens] = {};
     int64_t at = 0;
     for (; at + kGroup <= tile.in_features; at += kGroup) {
-      prefetch(row + at * 2);
 #pragma GCC unroll 16
       for (int part = 0; part < 4; ++part) {
         const auto* bits = reinterpret_cast<const __m128i*>(row + (at + part * 8) * 2);
