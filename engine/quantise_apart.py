@@ -61,8 +61,10 @@ def _second_process(request: "LoadRequest") -> Iterator[EngineClient]:
 
 def _is_over(event: AnyEvent, stopped: Exception | None) -> bool:
     """Return whether `event` says that all is done; raise where it says that nothing will be."""
+    if isinstance(event, Failed | Crashed) and stopped:
+        raise stopped
     if isinstance(event, Failed):
-        raise stopped or FailedApart(event.kind, event.sentence, event.way_out)
+        raise FailedApart(event.kind, event.sentence, event.way_out)
     if isinstance(event, Crashed):
         if event.exit_code == -SIGKILL:
             raise MemoryError
