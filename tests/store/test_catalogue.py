@@ -54,8 +54,7 @@ def test_what_tern_cannot_run_says_what_it_needs() -> None:
 @pytest.mark.parametrize(
     ("memory", "cores", "least", "most"),
     [
-        (1 * GB, 2, 0.1e9, 0.5e9),
-        (2 * GB, 2, 1e9, 2e9),
+        (2 * GB, 2, 0.1e9, 0.7e9),
         (8 * GB, 2, 1e9, 2e9),
         (8 * GB, 4, 3e9, 5e9),
         (32 * GB, 8, 7e9, 9e9),
