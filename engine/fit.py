@@ -142,14 +142,15 @@ def _packing(config: ModelConfig, precision: Precision) -> int:
 
     Of a layer the published weights, their float32 and one linear's copy, in int4 also the Hessians
     of its inputs and the rows that are being rounded; of the head the published ones and the
-    rounded ones, which are there twice when their parts are joined and when they are packed.
+    rounded ones, which are there twice when their parts are joined and when they are packed; the
+    rest is what the allocator does not give back.
     """
     shapes = config.linear_shapes()
     layer = 6 * config.layer_parameters + 4 * max(rows * cols for rows, cols in shapes.values())
     if precision is Precision.INT4:
         inputs = [shapes[name][1] for name in _INPUTS]
         layer += 4 * sum(n * n for n in inputs) + 12 * _ROWS * max(inputs)
-    return max(layer, config.vocab_size * config.hidden_size * 9 // 2)
+    return max(layer, 5 * config.vocab_size * config.hidden_size)
 
 
 def _on_ipex(question: Question, base: int) -> Need:
