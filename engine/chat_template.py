@@ -47,15 +47,14 @@ class ChatTemplate:
         Raises BadChatTemplate.
         """
         self._environment.begin()
-        pieces = self._template.generate(
-            messages=[{"role": m.role, "content": m.content} for m in messages],
-            tools=None,
-            documents=None,
-            add_generation_prompt=True,
-            **self._special_tokens,
-        )
+        variables = dict(self._special_tokens) | {
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "tools": None,
+            "documents": None,
+            "add_generation_prompt": True,
+        }
         try:
-            return "".join(self._environment.bounded(pieces))
+            return "".join(self._environment.bounded(self._template.generate(variables)))
         except Exception as error:  # the template is a program: it can fail in any way
             raise BadChatTemplate(reason=_plain(error)) from error
 
@@ -66,15 +65,14 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(("*", "**"))
 
     def __init__(self) -> None:
+        self.begin()
         super().__init__(
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.loopcontrols", _GenerationBlock],
         )
-        self._end = 0.0
         self.filters |= {"tojson": _to_json, _TURNS: self._turns}
         self.globals |= {"raise_exception": _raise, "strftime_now": _now}
-        self.begin()
 
     def begin(self) -> None:
         """Give what follows its CPU time."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.errors import ModelNotFound, NotAModel
 from engine.paths import Paths, assets_folder
 from engine.settings import SettingsFile
+from engine.store.files import is_readable
 from engine.store.hub_cache import find_snapshot, model_roots
 
 DEMO = "demo"
@@ -75,5 +76,5 @@ def _expanded(name: str) -> Path:
 
 def local_model(name: str, title: str, folder: Path) -> LocalModel:
     """Return the model in `folder`, its weights measured."""
-    size = sum(file.stat().st_size for file in folder.glob("*.safetensors") if file.is_file())
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors") if is_readable(file))
     return LocalModel(name, title, folder, size)

@@ -97,8 +97,10 @@ def _second_process(request: "LoadRequest") -> Iterator[EngineClient]:
 
 def _check(event: AnyEvent, stopped: Exception | None) -> None:
     """Raise where `event` says that nothing will come of it."""
+    if isinstance(event, Failed | Crashed) and stopped:
+        raise stopped
     if isinstance(event, Failed):
-        raise stopped or FailedApart(event.kind, event.sentence, event.way_out)
+        raise FailedApart(event.kind, event.sentence, event.way_out)
     if isinstance(event, Crashed):
         if event.exit_code == -SIGKILL:
             raise MemoryError

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,12 +26,25 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def folder_size(folder: Path) -> int:
-    """Return the bytes of the files below `folder`, and of those that links in it lead to."""
+    """Return the bytes of the files below `folder`, and of those that links in it lead to.
+
+    What cannot be read counts nothing.
+    """
     total = 0
     for path in files_below(folder):
-        with contextlib.suppress(OSError):  # gone since, or not ours to see
-            total += path.stat().st_size if path.is_file() else 0
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
     return total
+
+
+def is_readable(path: Path) -> bool:
+    """Return whether something is at `path` that may be looked at."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:

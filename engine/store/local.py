@@ -17,7 +17,7 @@ from engine.model_files import has_tokenizer, weight_files
 from engine.models import LocalModel, demo_model, local_model, resolve
 from engine.paths import Paths
 from engine.settings import Settings
-from engine.store.files import files_below, folder_size
+from engine.store.files import files_below, folder_size, is_readable
 from engine.store.hub_cache import (
     Snapshot,
     identity,
@@ -73,7 +73,7 @@ def list_models(settings: Settings, paths: Paths) -> list[StoredModel]:
     for name in settings.folders:
         try:
             model = resolve(name)
-        except (ModelNotFound, NotAModel):  # taken away since, or a disk that is not there now
+        except (ModelNotFound, NotAModel, OSError):  # taken away, or a disk that is not there now
             continue
         copied = model.folder.is_relative_to(imports_folder(settings, paths))
         origin = Origin.COPY if copied else Origin.FOLDER
@@ -158,7 +158,7 @@ def _stored(
         if folder.precision:
             sizes[folder.precision] += folder.size
     problem, config = "", None
-    is_complete = all(path.exists() for path in files_below(model.folder))
+    is_complete = all(is_readable(path) for path in files_below(model.folder))
     try:
         config = read_config(model.folder)
         weight_files(model.folder)
@@ -186,7 +186,7 @@ def _stored(
 
 def _is_causal_lm(config_file: Path) -> bool:
     """Return whether it names a chat model, or is gone: its content is to be fetched again."""
-    if config_file.is_symlink() and not config_file.exists():
+    if config_file.is_symlink() and not is_readable(config_file):
         return True
     try:
         config = json.loads(config_file.read_text(encoding="utf-8"))

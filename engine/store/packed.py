@@ -51,11 +51,7 @@ def has_manifest(folder: Path) -> bool:
 
 def packed_folders(root: Path) -> list[PackedFolder]:
     """Return all packed weights below `root`, those of a process that is packing now left out."""
-    try:
-        folders = [path for path in sorted(root.iterdir()) if path.is_dir()]
-    except OSError:
-        return []
-    return [_read(folder) for folder in folders if not folder.name.startswith(".")]
+    return [_read(folder, folder_size(folder)) for folder in _folders(root)]
 
 
 def is_there(root: Path, model: Path, precision: Precision, kernel: Kernel) -> bool:
@@ -63,7 +59,7 @@ def is_there(root: Path, model: Path, precision: Precision, kernel: Kernel) -> b
     source = identity(model)
     return precision is Precision.BF16 or any(
         (packed.source, packed.precision, packed.kernel) == (source, precision, kernel)
-        for packed in packed_folders(root)
+        for packed in (_read(folder, size=0) for folder in _folders(root))
         if packed.is_current
     )
 
@@ -88,7 +84,15 @@ def sweep(folders: Collection[PackedFolder]) -> int:
     return sum(packed.size for packed in folders if not packed.folder.exists())
 
 
-def _read(folder: Path) -> PackedFolder:
+def _folders(root: Path) -> list[Path]:
+    try:
+        folders = [path for path in sorted(root.iterdir()) if path.is_dir()]
+    except OSError:
+        return []
+    return [folder for folder in folders if not folder.name.startswith(".")]
+
+
+def _read(folder: Path, size: int) -> PackedFolder:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         source, number = str(manifest["source"]), manifest["format"]
@@ -100,7 +104,7 @@ def _read(folder: Path) -> PackedFolder:
     precision = next((p for p in Precision if p in words), None)
     kernel = next((kernel for kernel in Kernel if kernel in words), Kernel.NATIVE)
     is_current = _is_current(layout, precision, kernel, number)
-    return PackedFolder(folder, source, precision, kernel, folder_size(folder), is_current)
+    return PackedFolder(folder, source, precision, kernel, size, is_current)
 
 
 def _is_current(layout: str, precision: Precision | None, kernel: Kernel, number: object) -> bool:

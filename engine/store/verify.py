@@ -13,7 +13,14 @@ from pathlib import Path
 from engine.errors import DamagedFile, UnwritableFolder
 from engine.model_files import weight_names
 from engine.models import LocalModel
-from engine.store.files import OnBytes, OnProgress, content_hash, files_below
+from engine.store.files import (
+    OnBytes,
+    OnProgress,
+    content_hash,
+    files_below,
+    folder_size,
+    is_readable,
+)
 from engine.store.hub_cache import is_snapshot
 
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -66,7 +73,7 @@ class Verification:
 def verify(model: LocalModel, on_progress: OnProgress) -> Verification:
     """Read all files of `model` and say of each whether it is sound."""
     found = {path.relative_to(model.folder).as_posix(): path for path in files_below(model.folder)}
-    total = sum(path.stat().st_size for path in found.values() if path.is_file())
+    total = folder_size(model.folder)
 
     def tell(name: str, before: int, count: int) -> None:
         on_progress(name, before + count, total)
@@ -103,7 +110,7 @@ def _is_blob(path: Path) -> bool:
 
 def _check(name: str, path: Path, tell: OnBytes) -> FileReport:
     target = path.resolve()
-    if not target.is_file():
+    if not (is_readable(target) and target.is_file()):
         reason = "it is not there" if path.is_symlink() else "it is no ordinary file"
         return FileReport(name, path, 0, Verdict.MISSING, reason)
     size = target.stat().st_size

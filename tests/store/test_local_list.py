@@ -16,7 +16,8 @@ from engine.settings import Settings, SettingsFile
 from engine.store.hub_cache import identity
 from engine.store.local import Origin, StoredModel, find, list_models, reclaimable
 from engine.store.packed import NATIVE_FORMAT, packed_folders, sweep, write_manifest
-from tests.store.cached import COMMIT, OTHER, cache_model, demo_files, demo_folder
+from engine.store.verify import verify
+from tests.store.cached import COMMIT, OTHER, cache_model, demo_files, demo_folder, silent
 
 LLAMA = json.loads((demo_model().folder / "config.json").read_text())
 
@@ -145,6 +146,18 @@ def test_a_link_to_nothing_is_a_half_downloaded_model(model_cache: Path, name: s
     half = listed()["org/half"]
     assert not half.can_run
     assert not half.is_complete
+
+
+@pytest.mark.skipif(not Path("/proc/1").is_dir(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("name", ["more.json", "more.safetensors"])
+def test_what_may_not_be_looked_at_hides_no_other(model_cache: Path, name: str) -> None:
+    folder = cache_model(model_cache, "org/odd")
+    (folder / name).symlink_to("/proc/1/cwd/x")
+    cache_model(model_cache, "org/chat")
+    models = listed()
+    assert models["org/chat"].can_run
+    assert not models["org/odd"].is_complete
+    assert [file.name for file in verify(models["org/odd"], silent).damaged] == [name]
 
 
 def test_what_is_no_chat_model_is_left_out(model_cache: Path) -> None:
