@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from desktop.display import why_no_window
+from desktop.shell.display import why_no_window
 from engine.messages import Precision
 
 
@@ -16,7 +16,7 @@ def main() -> int:
 
         work()
     if arguments[:1] == ["--pdf-text"]:  # and the process that reads a PDF for it
-        from desktop.pdf_text import main as read_pdf
+        from desktop.attachments.pdf_text import main as read_pdf
 
         return read_pdf(arguments[1:])
     if _is_command(arguments):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from desktop.chats.desk import Talk
 from desktop.chats.steps import Shown, Step
 from desktop.history import History, Message, MessageState, engine_messages

@@ -12,26 +12,26 @@ from PySide6.QtCore import QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
-from desktop.attachment_reader import AttachmentReader
+from desktop.attachments.reader import AttachmentReader
 from desktop.chats.desk import Desk
 from desktop.chats.shelf import Shelf
 from desktop.chats.store import Store
 from desktop.controller import Controller
 from desktop.engine_thread import EngineThread
 from desktop.hub_controller import HubController
-from desktop.instance import Instance, Wish
 from desktop.library_controller import LibraryController
-from desktop.main_window import MainWindow
-from desktop.menus import Menus
 from desktop.models_page.finding import Finding
 from desktop.models_page.fitting import suggestions
 from desktop.models_page.page import Tab
-from desktop.navigation import Page
-from desktop.personas import PersonaFile
+from desktop.settings_panel.personas import PersonaFile
+from desktop.shell.instance import Instance, Wish
+from desktop.shell.main_window import MainWindow
+from desktop.shell.menus import Menus
+from desktop.shell.navigation import Page
+from desktop.shell.tray import Tray
 from desktop.state import Notice, Selection, State
-from desktop.telemetry_panel import TelemetryPanel
+from desktop.telemetry.panel import TelemetryPanel
 from desktop.theme import Theme
-from desktop.tray import Tray
 from desktop.wiring.chat_settings import connect_panel, connect_personas
 from desktop.wiring.chats import connect_desk, connect_messages, open_history
 from desktop.wiring.drafting import connect_attachments, connect_context
@@ -140,11 +140,11 @@ def build(
     _connect_chats(desktop)
     _connect_settings(desktop)
     _connect_pages(desktop)
-    connect_telemetry(window, desktop.menus, desktop.telemetry, controller, theme)
+    connect_telemetry(window, desktop.shell.menus, desktop.telemetry, controller, theme)
     connect_language(window, settings)
-    connect_zoom(window, desktop.menus, theme, settings)
-    connect_tray(window, desktop.tray, desktop.menus, settings)
-    connect_shortcuts(window, desktop.menus)
+    connect_zoom(window, desktop.shell.menus, theme, settings)
+    connect_tray(window, desktop.shell.tray, desktop.shell.menus, settings)
+    connect_shortcuts(window, desktop.shell.menus)
     _show_beginning(desktop)
     return desktop
 
@@ -194,7 +194,7 @@ def run(
 
 def _connect_acts(desktop: Desktop) -> None:
     """What the person does -> the controller."""
-    window, controller, menus = desktop.window, desktop.controller, desktop.menus
+    window, controller, menus = desktop.window, desktop.controller, desktop.shell.menus
     chat = window.chat
 
     def ask(text: str) -> None:
@@ -265,11 +265,11 @@ def _connect_chats(desktop: Desktop) -> None:
 
     connect_messages(window, desk, controller)
     connect_desk(window, desk, desktop.settings)
-    connect_panel(window, desk, controller, desktop.personas)
-    connect_personas(window, desk, desktop.personas)
+    connect_panel(window, desk, controller, desktop.settings_panel.personas)
+    connect_personas(window, desk, desktop.settings_panel.personas)
     connect_attachments(window, desktop.reader)
     connect_context(window, desk, controller)
-    connect_moves(window, desktop.menus, desk, desktop.shelf, leaving(window, desk))
+    connect_moves(window, desktop.shell.menus, desk, desktop.shelf, leaving(window, desk))
     connect_list(window, desk, desktop.shelf, controller)
     connect_files(window, desktop.shelf)
     desktop.store.failed.connect(window.chat.notice.show_notice)
@@ -327,7 +327,7 @@ def _connect_pages(desktop: Desktop) -> None:
     connect_library(window, library, hub, controller)
     connect_find(window, hub, finding)
     connect_downloads(window, hub, library, finding, controller)
-    connect_general(window, desktop.menus, desktop.theme, settings, controller)
+    connect_general(window, desktop.shell.menus, desktop.theme, settings, controller)
     connect_storage(window, library, settings)
     connect_privacy(window, hub, settings, desktop.network.ledger)
 

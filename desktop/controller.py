@@ -11,7 +11,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop.answering import Answer, Request, load_notice
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from desktop.chats import steps
 from desktop.chats.desk import Desk, Talk
 from desktop.chats.steps import Shown, Step

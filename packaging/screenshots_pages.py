@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 from desktop import app as desktop_app
 from desktop.app import Desktop
 from desktop.models_page.page import Tab
-from desktop.navigation import Page
+from desktop.shell.navigation import Page
 from engine.paths import Paths, assets_folder
 from engine.settings import ThemeChoice
 from engine.store.reference import Reference

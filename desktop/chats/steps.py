@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from desktop.history import Chat, ChatSettings, History, Message
 from desktop.state import Selection
 from engine.errors import ChatGone

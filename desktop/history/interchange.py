@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from desktop.history import tree
 from desktop.history.database import Row
 from desktop.history.history import History

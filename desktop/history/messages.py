@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from desktop.history import tree
 from desktop.history.database import Database
 from desktop.history.records import Message

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from desktop.attachments import as_message
+from desktop.attachments.attachment import as_message
 from desktop.history.records import Message
 from engine.messages import ChatMessage
 

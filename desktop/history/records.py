@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from engine.messages import (
     FinishReason,
     Kernel,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from desktop.attachments import as_message
+from desktop.attachments.attachment import as_message
 from desktop.history.records import Chat, Message
 
 # Nothing is loaded, run or sent, whatever a message says: only the style sheet below applies.

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from desktop.history.records import Message
 from desktop.history.texts import clean, title_of
 from engine.errors import ChatGone

@@ -7,11 +7,11 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.history import ChatSettings
 from desktop.models_page.parts import Scroller
-from desktop.personas import Persona
 from desktop.settings_panel import stops, terms
 from desktop.settings_panel.engine_section import EngineSection
 from desktop.settings_panel.fields import ChoiceField, NumberField, TextField
 from desktop.settings_panel.persona_bar import PersonaBar
+from desktop.settings_panel.personas import Persona
 from desktop.state import Selection
 from desktop.widgets import button, label, styled
 from engine.messages import Loaded, Overflow, SamplingSettings

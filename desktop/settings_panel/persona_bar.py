@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
-from desktop.personas import Persona
 from desktop.settings_panel.fields import ChoiceBox
+from desktop.settings_panel.personas import Persona
 from desktop.widgets import label, styled
 
 _NONE = "Own settings"

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QInputDialog, QMessageBox
 from desktop.chats.desk import Desk, Talk
 from desktop.controller import Controller
 from desktop.history import ChatSettings
-from desktop.main_window import MainWindow
-from desktop.personas import Persona, PersonaFile
+from desktop.settings_panel.personas import Persona, PersonaFile
+from desktop.shell.main_window import MainWindow
 from desktop.state import Notice, Selection
 from engine.errors import TernError
 

@@ -7,9 +7,9 @@ from desktop.chats.shelf import Shelf
 from desktop.chats.store import Store
 from desktop.controller import Controller
 from desktop.history import History, Message
-from desktop.main_window import MainWindow
-from desktop.shown_message import Act, ShownMessage
+from desktop.shell.main_window import MainWindow
 from desktop.state import Notice, State
+from desktop.transcript.shown_message import Act, ShownMessage
 from engine.settings import SettingsFile
 
 _CHANGES = (Act.EDIT, Act.REGENERATE, Act.CONTINUE)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from desktop.attachment_reader import MOST_FILES, AttachmentReader
+from desktop.attachments.reader import MOST_FILES, AttachmentReader
 from desktop.chats.desk import Desk
-from desktop.composer import Composer
+from desktop.composer.composer import Composer
+from desktop.composer.counting import TokenCounter
 from desktop.controller import Controller
-from desktop.counting import TokenCounter
 from desktop.history import Message, engine_messages
-from desktop.main_window import MainWindow
+from desktop.shell.main_window import MainWindow
 from desktop.state import State
 from engine.messages import Chunk, Done, Loaded, Memory, Prefilled
 

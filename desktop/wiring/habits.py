@@ -4,13 +4,13 @@ from PySide6.QtCore import QLibraryInfo, Qt, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from desktop.controller import Controller
-from desktop.instance import Instance, Wish
-from desktop.main_window import MainWindow
-from desktop.menus import Menus
-from desktop.shortcuts import ShortcutsDialog
+from desktop.shell.instance import Instance, Wish
+from desktop.shell.main_window import MainWindow
+from desktop.shell.menus import Menus
+from desktop.shell.shortcuts import ShortcutsDialog
+from desktop.shell.tray import Tray, has_tray
 from desktop.theme import Theme, next_zoom
 from desktop.translation import RIGHT_TO_LEFT, language, resolved, use_language
-from desktop.tray import Tray, has_tray
 from engine.settings import SettingsFile
 
 

@@ -9,12 +9,12 @@ from PySide6.QtWidgets import QFileDialog
 from desktop.controller import Controller
 from desktop.hub_controller import HubController
 from desktop.library_controller import LibraryController
-from desktop.main_window import MainWindow
 from desktop.models_page import dialogs
 from desktop.models_page.downloads_view import overall
 from desktop.models_page.finding import Finding
 from desktop.models_page.page import Tab
-from desktop.navigation import Page
+from desktop.shell.main_window import MainWindow
+from desktop.shell.navigation import Page
 from desktop.state import Notice
 from engine.store.downloads import DownloadState
 from engine.store.local import StoredModel

@@ -6,10 +6,10 @@ from PySide6.QtGui import QDesktopServices
 from desktop.controller import Controller
 from desktop.hub_controller import HubController
 from desktop.library_controller import LibraryController
-from desktop.main_window import MainWindow
-from desktop.menus import Menus
 from desktop.models_page import dialogs
-from desktop.navigation import Page
+from desktop.shell.main_window import MainWindow
+from desktop.shell.menus import Menus
+from desktop.shell.navigation import Page
 from desktop.theme import Theme
 from engine.network import Ledger
 from engine.settings import SettingsFile

@@ -11,9 +11,9 @@ from desktop.chats.exporting import Form, file_name
 from desktop.chats.shelf import Shelf
 from desktop.controller import Controller
 from desktop.history import Chat, Folder
-from desktop.main_window import MainWindow
-from desktop.menus import Menus
-from desktop.navigation import Page
+from desktop.shell.main_window import MainWindow
+from desktop.shell.menus import Menus
+from desktop.shell.navigation import Page
 
 Leave = Callable[[Callable[[], object]], None]
 

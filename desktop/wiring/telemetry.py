@@ -1,10 +1,10 @@
 """The figures in full: the engine's events -> the panel; who opens it."""
 
 from desktop.controller import Controller
-from desktop.main_window import MainWindow
-from desktop.menus import Menus
+from desktop.shell.main_window import MainWindow
+from desktop.shell.menus import Menus
 from desktop.state import State
-from desktop.telemetry_panel import TelemetryPanel
+from desktop.telemetry.panel import TelemetryPanel
 from desktop.theme import Theme
 
 

@@ -18,9 +18,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QEvent, QEventLoop, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
-from desktop.shown_message import ShownMessage
 from desktop.theme import Theme
-from desktop.transcript import Transcript
+from desktop.transcript.shown_message import ShownMessage
+from desktop.transcript.transcript import Transcript
 from engine.paths import assets_folder
 
 _ANSWER = """## Part {i}

@@ -8,8 +8,8 @@ from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.models_page.page import ModelsPage, Tab
-from desktop.navigation import Page
 from desktop.rows import ROW, Row, RowList
+from desktop.shell.navigation import Page
 from tests.desktop.conftest import click
 
 SLOWLY = 20_000  # ms; the first use of the Hub's client imports it

@@ -21,8 +21,8 @@ from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.models_page.page import Tab
-from desktop.navigation import Page
-from desktop.shortcuts import ShortcutsDialog
+from desktop.shell.navigation import Page
+from desktop.shell.shortcuts import ShortcutsDialog
 from tests.desktop.conftest import ask
 
 CONTROLS = (QAbstractButton, QLineEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox)

@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
-from desktop.attachment_preview import AttachmentPreview
+from desktop.attachments.preview import AttachmentPreview
 from desktop.chats.reach import first_read
 from desktop.history import ChatSettings, Message
-from desktop.question_view import QuestionView
 from desktop.state import State
+from desktop.transcript.question_view import QuestionView
 from engine.client import worker_command
 from engine.messages import Metrics, SamplingSettings
 from tests.desktop.conftest import OpenWindow, ask, click, shown, wait_for, write

@@ -10,10 +10,10 @@ from PySide6.QtGui import QAction, QKeySequence, QPalette, QShortcut
 from PySide6.QtWidgets import QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 
-from desktop import tray as desktop_tray
 from desktop.app import Desktop
-from desktop.placement import place
-from desktop.shortcuts import ShortcutsDialog, keys_of
+from desktop.shell import tray as desktop_tray
+from desktop.shell.placement import place
+from desktop.shell.shortcuts import ShortcutsDialog, keys_of
 from desktop.state import State
 from desktop.theme import DARK, LIGHT, next_zoom, scaled
 from desktop.wiring import habits

@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.history import Chat, History, Message
-from desktop.shown_message import Act
 from desktop.state import State
+from desktop.transcript.shown_message import Act
 from engine.messages import Precision
 from engine.paths import Paths
 from tests.desktop.conftest import (

@@ -12,7 +12,7 @@ from PySide6.QtNetwork import QLocalSocket
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
-from desktop.instance import Instance, Wish
+from desktop.shell.instance import Instance, Wish
 from desktop.state import State
 from desktop.wiring.habits import connect_instance
 from engine.messages import Precision
@@ -23,7 +23,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from PySide6.QtCore import QCoreApplication
-from desktop.instance import Instance, Wish
+from desktop.shell.instance import Instance, Wish
 from engine.messages import Precision
 from engine.paths import Paths
 app = QCoreApplication([])
@@ -93,7 +93,7 @@ def test_what_a_crashed_window_left_behind_is_no_obstacle(home: Path, qtbot: QtB
 def test_a_window_that_hangs_does_not_take_the_wish(
     home: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("desktop.instance._PATIENCE", 300)
+    monkeypatch.setattr("desktop.shell.instance._PATIENCE", 300)
     hanging = child(home, "first")
     assert hanging.stdout and hanging.stdout.readline().strip() == "True"
     os.kill(hanging.pid, signal.SIGSTOP)

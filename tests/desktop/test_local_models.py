@@ -10,8 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.models_page.page import ModelsPage
-from desktop.navigation import Page
 from desktop.rows import Tone
+from desktop.shell.navigation import Page
 from desktop.state import State
 from engine.settings import SettingsFile
 from tests.desktop.conftest import OpenWindow, click, wait_for

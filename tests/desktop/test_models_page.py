@@ -13,8 +13,8 @@ from desktop.app import Desktop
 from desktop.models_page.downloads_view import DownloadRow
 from desktop.models_page.fitting import tone_of
 from desktop.models_page.page import ModelsPage, Tab
-from desktop.navigation import Page
 from desktop.rows import Tone
+from desktop.shell.navigation import Page
 from desktop.state import State
 from engine.fit import Fit
 from engine.store.phase import Phase

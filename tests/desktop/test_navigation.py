@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.models_page.page import Tab
-from desktop.navigation import Page
+from desktop.shell.navigation import Page
 from tests.desktop.conftest import OpenWindow, click
 
 

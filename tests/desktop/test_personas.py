@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from desktop.history import ChatSettings
-from desktop.personas import SHIPPED, Persona, PersonaFile
+from desktop.settings_panel.personas import SHIPPED, Persona, PersonaFile
 from engine.errors import NameTaken, UnwritableFolder
 from engine.messages import SamplingSettings
 

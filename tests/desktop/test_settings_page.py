@@ -4,8 +4,8 @@ from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.models_page.page import Tab
-from desktop.navigation import Page
 from desktop.settings_page.ledger_table import COLUMNS
+from desktop.shell.navigation import Page
 from engine.settings import SettingsFile
 from tests.desktop.conftest import OpenWindow, click
 from tests.desktop.pages import SLOWLY, open_models, search

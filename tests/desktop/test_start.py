@@ -92,7 +92,10 @@ def test_first_paint_comes_within_a_second_of_the_process() -> None:
 )
 def test_the_display_is_probed_without_risk(environment: dict[str, str], sentence: str) -> None:
     unset = {"QT_QPA_PLATFORM": ""} | environment
-    code = "import os; from desktop.display import why_no_window; print(why_no_window(os.environ))"
+    code = (
+        "import os; from desktop.shell.display import why_no_window; "
+        "print(why_no_window(os.environ))"
+    )
     ran = python(code, **unset)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip() == sentence
@@ -109,7 +112,7 @@ def test_without_a_display_tern_says_so_and_works_in_the_terminal() -> None:
 
 def test_a_display_that_can_be_used_is_found_quickly() -> None:
     code = "import os, time; from PySide6 import QtWidgets; "
-    code += "from desktop.display import why_no_window; began = time.perf_counter(); "
+    code += "from desktop.shell.display import why_no_window; began = time.perf_counter(); "
     code += "why_no_window(os.environ); print(time.perf_counter() - began)"
     ran = python(code, QT_QPA_PLATFORM="offscreen")
     assert float(ran.stdout) < 0.5

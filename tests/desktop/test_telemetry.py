@@ -6,10 +6,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTableView
 from pytestqt.qtbot import QtBot
 
-from desktop import figures
-from desktop.answer_record import AnswerRecord
 from desktop.app import Desktop
-from desktop.curve import Curve, ticks
+from desktop.telemetry import figures
+from desktop.telemetry.answer_record import AnswerRecord
+from desktop.telemetry.curve import Curve, ticks
 from desktop.theme import LIGHT
 from engine.messages import Chunk, Done, Memory, Metrics
 from tests.desktop.conftest import ask, click

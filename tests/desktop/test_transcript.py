@@ -9,11 +9,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
-from desktop.message_view import MessageView
-from desktop.shown_message import Act, ShownMessage
-from desktop.text_pane import TextPane
+from desktop.document.text_pane import TextPane
 from desktop.theme import DARK, LIGHT
-from desktop.transcript import Transcript
+from desktop.transcript.message_view import MessageView
+from desktop.transcript.shown_message import Act, ShownMessage
+from desktop.transcript.transcript import Transcript
 from tests.desktop.conftest import click
 from tests.desktop.fake_worker import CODE
 

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.theme import LIGHT
-from desktop.transcript import Transcript
+from desktop.transcript.transcript import Transcript
 from tests.benchmarks import transcript as benchmark
 
 _GAP = 0.05  # seconds

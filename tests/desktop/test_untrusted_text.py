@@ -11,16 +11,16 @@ from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from desktop.answer_view import AnswerView
 from desktop.app import Desktop
-from desktop.look import Look
+from desktop.document.look import Look
+from desktop.document.text_pane import TextPane
+from desktop.document.typesetter import Typesetter
 from desktop.markdown.parser import make_parser
-from desktop.message_view import Means, MessageView
-from desktop.question_view import QuestionView
-from desktop.shown_message import ShownMessage
-from desktop.text_pane import TextPane
 from desktop.theme import LIGHT
-from desktop.typesetter import Typesetter
+from desktop.transcript.answer_view import AnswerView
+from desktop.transcript.message_view import Means, MessageView
+from desktop.transcript.question_view import QuestionView
+from desktop.transcript.shown_message import ShownMessage
 from tests.desktop.conftest import ask, shown
 
 # Seconds of the processor. Few of these texts come near; a busy machine doubles them.
@@ -86,7 +86,7 @@ def no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("something was to be loaded")
 
     monkeypatch.setattr(TextPane, "loadResource", refuse)
-    monkeypatch.setattr("desktop.message_view.open_link", refuse)
+    monkeypatch.setattr("desktop.transcript.message_view.open_link", refuse)
 
 
 def live(means: Means, text: str, growing: bool = False, role: str = "assistant") -> MessageView:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
 
-from desktop import attachments, pdf_text
-from desktop.attachments import Attachment, as_message, read_attachment
+from desktop.attachments import attachment as attachments
+from desktop.attachments import pdf_text
+from desktop.attachments.attachment import Attachment, as_message, read_attachment
 from engine.errors import AttachmentRefused
 
 GERMAN = (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from desktop.history import History, html_page
 from tests.history.conftest import answered
 

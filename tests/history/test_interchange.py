@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from desktop.history import ChatSettings, History, as_json, html_page, import_file, importing
 from desktop.history import markdown as as_markdown
 from engine.errors import ChatGone, ImportRefused

@@ -2,7 +2,7 @@
 
 import pytest
 
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from desktop.history import History, engine_messages
 from engine.errors import ChatGone
 from engine.messages import ChatMessage, Kernel, Precision

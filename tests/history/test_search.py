@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desktop.attachments import Attachment
+from desktop.attachments.attachment import Attachment
 from desktop.history import History
 from desktop.history.folding import fold, place_of, spans
 from tests.history.conftest import answered, exchange

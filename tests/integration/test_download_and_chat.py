@@ -5,7 +5,7 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from desktop.models_page.page import Tab
-from desktop.navigation import Page
+from desktop.shell.navigation import Page
 from desktop.state import State
 from engine.client import worker_command
 from engine.fit import Fit

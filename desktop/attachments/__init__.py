@@ -1,0 +1,1 @@
+"""Files attached to a message: read, shown as chips, made part of what the model is sent."""

@@ -1,0 +1,1 @@
+"""The Chat page: list of chats, header, conversation, and what is quietly said around it."""

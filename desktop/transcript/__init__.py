@@ -1,0 +1,1 @@
+"""The conversation on the screen: messages as widgets, made where they come into sight."""

@@ -1,0 +1,72 @@
+"""What the transcript shows of a message, and what may be done with it. Values without Qt."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from desktop.attachments.attachment import Attachment
+
+ShownState: TypeAlias = Literal["whole", "growing", "partial", "failed"]
+
+
+class Act(StrEnum):
+    """What a person may do with a message; the value is the button's text."""
+
+    COPY = "Copy"
+    EDIT = "Edit"
+    CONTINUE = "Continue"
+    REGENERATE = "Regenerate"
+    DELETE = "Delete"
+
+
+HELP: dict[Act, str] = {
+    Act.COPY: "Copy the message as Markdown",
+    Act.EDIT: "Change the question and ask it again; this version is kept",
+    Act.CONTINUE: "Let the answer go on where it ended",
+    Act.REGENERATE: "Answer again; this version is kept",
+    Act.DELETE: "Delete this message",
+}
+
+
+@dataclass(frozen=True)
+class ShownMessage:
+    """One message. Answers are Markdown; questions are shown as they were typed.
+
+    siblings: the ids of all versions of it, itself included, oldest first. caption: the line below
+    it. thought_s: how long an answer's reasoning took, in seconds; None where that is not known.
+    mark: what is said above it, where the conversation changes.
+    """
+
+    id: int
+    role: Literal["user", "assistant"]
+    content: str
+    state: ShownState = "whole"
+    siblings: tuple[int, ...] = ()
+    caption: str = ""
+    thought_s: float | None = None
+    attachments: tuple[Attachment, ...] = ()
+    mark: str = ""
+
+    @property
+    def place(self) -> int:
+        """Which of its siblings it is, counted from 1."""
+        return self.siblings.index(self.id) + 1 if self.id in self.siblings else 1
+
+    def sibling(self, step: int) -> int | None:
+        """Return the id of the version `step` places on, or None where there is none."""
+        place = self.place - 1 + step
+        return self.siblings[place] if 0 <= place < len(self.siblings) else None
+
+    def suits(self, act: Act) -> bool:
+        """Return whether `act` makes sense for this message."""
+        match act:
+            case Act.COPY:
+                return bool(self.content) and self.state != "growing"
+            case Act.EDIT:
+                return self.role == "user"
+            case Act.REGENERATE:
+                return self.role == "assistant" and self.state != "growing"
+            case Act.CONTINUE:
+                return self.role == "assistant" and self.state == "partial"
+            case Act.DELETE:
+                return self.state != "growing"
