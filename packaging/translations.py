@@ -1,7 +1,7 @@
 """Collects the window's texts and brings the catalogues up to date: `make translations`.
 
 A text is found where it is looked up (`tr`, `trn`), where it is marked for later (`mark`), and
-where it is given to a maker of uniform widgets (`label`, `button`, `check`), which looks it up itself.
+where it is given to a maker of uniform widgets (`label`, `button`, `check`), which looks it up.
 Writes assets/locale/<language>/LC_MESSAGES/tern.po, for people, and tern.mo, for the program.
 """
 
