@@ -140,11 +140,11 @@ def build(
     _connect_chats(desktop)
     _connect_settings(desktop)
     _connect_pages(desktop)
-    connect_telemetry(window, desktop.shell.menus, desktop.telemetry, controller, theme)
+    connect_telemetry(window, desktop.menus, desktop.telemetry, controller, theme)
     connect_language(window, settings)
-    connect_zoom(window, desktop.shell.menus, theme, settings)
-    connect_tray(window, desktop.shell.tray, desktop.shell.menus, settings)
-    connect_shortcuts(window, desktop.shell.menus)
+    connect_zoom(window, desktop.menus, theme, settings)
+    connect_tray(window, desktop.tray, desktop.menus, settings)
+    connect_shortcuts(window, desktop.menus)
     _show_beginning(desktop)
     return desktop
 
@@ -194,7 +194,7 @@ def run(
 
 def _connect_acts(desktop: Desktop) -> None:
     """What the person does -> the controller."""
-    window, controller, menus = desktop.window, desktop.controller, desktop.shell.menus
+    window, controller, menus = desktop.window, desktop.controller, desktop.menus
     chat = window.chat
 
     def ask(text: str) -> None:
@@ -265,11 +265,11 @@ def _connect_chats(desktop: Desktop) -> None:
 
     connect_messages(window, desk, controller)
     connect_desk(window, desk, desktop.settings)
-    connect_panel(window, desk, controller, desktop.settings_panel.personas)
-    connect_personas(window, desk, desktop.settings_panel.personas)
+    connect_panel(window, desk, controller, desktop.personas)
+    connect_personas(window, desk, desktop.personas)
     connect_attachments(window, desktop.reader)
     connect_context(window, desk, controller)
-    connect_moves(window, desktop.shell.menus, desk, desktop.shelf, leaving(window, desk))
+    connect_moves(window, desktop.menus, desk, desktop.shelf, leaving(window, desk))
     connect_list(window, desk, desktop.shelf, controller)
     connect_files(window, desktop.shelf)
     desktop.store.failed.connect(window.chat.notice.show_notice)
@@ -327,7 +327,7 @@ def _connect_pages(desktop: Desktop) -> None:
     connect_library(window, library, hub, controller)
     connect_find(window, hub, finding)
     connect_downloads(window, hub, library, finding, controller)
-    connect_general(window, desktop.shell.menus, desktop.theme, settings, controller)
+    connect_general(window, desktop.menus, desktop.theme, settings, controller)
     connect_storage(window, library, settings)
     connect_privacy(window, hub, settings, desktop.network.ledger)
 
