@@ -9,7 +9,7 @@ from engine.messages import Kernel, Metrics, Precision
 _DAY = 86_400  # seconds
 _SHOWN = "What is overfitting, and how do I notice it early?"
 # Questions, and how many days ago they were asked.
-_LOOSE = {
+_LOOSE: dict[str, float] = {
     "Plan a week in Lisbon": 0.1,
     "Fix a segmentation fault in my C++ parser": 0.2,
     "Was bedeutet Quantisierung?": 1.1,

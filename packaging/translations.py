@@ -66,7 +66,7 @@ def updated(file: Path, language: str, found: list[Found]) -> Catalog:
             catalogue = read_po(stream, locale=language)
     catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
     for message in catalogue:  # where a text stands is for people; its line would change daily
-        message.locations = sorted({(name, None) for name, _ in message.locations})
+        message.locations = [(name, 0) for name in sorted({name for name, _ in message.locations})]
     return catalogue
 
 
