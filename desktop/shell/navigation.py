@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QToolButton, Q
 
 from desktop.icons import icon
 from desktop.theme import Palette
-from desktop.widgets import styled
+from desktop.widgets import choose, styled
 
 _WIDE, _COMPACT = 84, 52  # px
 
@@ -73,7 +73,7 @@ class Navigation(QFrame):
 
     def show_page(self, page: Page) -> None:
         """Mark `page` as the one that is shown."""
-        self.buttons[page].setChecked(True)
+        choose(self.buttons[page])
 
     def show_progress(self, share: float | None) -> None:
         """Show how far the downloads are, 0 to 1; None where none is under way."""
