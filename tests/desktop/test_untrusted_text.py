@@ -24,7 +24,7 @@ from desktop.transcript.shown_message import ShownMessage
 from tests.desktop.conftest import ask, shown
 
 # Seconds of the processor. Few of these texts come near; a busy machine doubles them.
-_STEP = 0.25  # that one step may take
+_STEP = 1.0  # s of CPU that one step may take: many times what it needs on a busy machine
 _MESSAGE = 5.0  # that all of a message may take
 
 
