@@ -2,8 +2,9 @@
 
 from typing import TypeVar
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QCheckBox, QLabel, QPushButton, QWidget
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QAbstractButton, QCheckBox, QLabel, QPushButton, QSizePolicy, QWidget
 
 Some = TypeVar("Some", bound=QWidget)
 
@@ -39,6 +40,36 @@ def check(text: str, explanation: str = "") -> QCheckBox:
     made.setAccessibleName(text)
     made.setAccessibleDescription(explanation)
     return made
+
+
+class ElidedLabel(QLabel):
+    """A line of text that ends in an ellipsis where it has no room; `whole` is all of it."""
+
+    whole = ""
+
+    def __init__(self, text: str, look: str) -> None:
+        super().__init__()
+        styled(self, look)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.show_text(text)
+
+    def show_text(self, text: str) -> None:
+        """Show as much of `text` as there is room for."""
+        self.whole = text
+        elided = Qt.TextElideMode.ElideRight
+        self.setText(self.fontMetrics().elidedText(text, elided, max(0, self.width())))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show more of it, or less."""
+        super().resizeEvent(event)
+        self.show_text(self.whole)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Letters of another size need another room."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.show_text(self.whole)
 
 
 def choose(choice: QAbstractButton) -> None:

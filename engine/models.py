@@ -15,8 +15,8 @@ from engine.store.hub_cache import find_snapshot, model_roots
 
 DEMO = "demo"
 DEMO_NOTICE = (
-    "This is a toy model that shows the program: it knows greetings, small sums, a few facts "
-    "about Tern and short stories. Choose a real model from the model list."
+    "A toy model that shows the program: it knows greetings, small sums and short stories. "
+    "Choose a real one from the list of models."
 )
 
 

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sample_chats
-from PySide6.QtCore import QDeadlineTimer, QEventLoop
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QMimeData, QUrl
 from PySide6.QtGui import QFont, QFontDatabase
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop import app as desktop_app
 from desktop.app import Desktop
+from desktop.shell.shortcuts import ShortcutsDialog
 from desktop.state import State
 from engine.messages import Precision
 from engine.paths import Paths, assets_folder
@@ -86,14 +87,47 @@ def _take_first_chat(desktop: Desktop, folder: Path) -> None:
         controller.ask(question)
         _wait(lambda: controller.state is State.READY)
     _take(desktop, folder, "chat")
+    desktop.telemetry.come_forward()
+    desktop.telemetry.resize(720, 760)
+    _take(desktop, folder, "figures", desktop.telemetry)
+    desktop.telemetry.close()
+    desktop.menus.shortcuts_wanted.emit()
+    keys = desktop.window.findChild(ShortcutsDialog)
+    _take(desktop, folder, "shortcuts", keys)
+    keys.close()
+    desktop.theme.set_zoom(200)
+    _take(desktop, folder, "chat-200-per-cent")
+    desktop.theme.set_zoom(100)
+    _take_drafting(desktop, folder)
 
 
-def _take(desktop: Desktop, folder: Path, name: str) -> None:
+def _take_drafting(desktop: Desktop, folder: Path) -> None:
+    """Files attached to a message, and the settings of the chat beside it and over it."""
+    window, composer = desktop.window, desktop.window.chat.composer
+    notes = Path(__file__).resolve().parent.parent / "README.md"
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(notes)), QUrl.fromLocalFile(str(notes.parent / "none"))])
+    composer.edit.insertFromMimeData(mime)
+    composer.edit.setPlainText("What does this say about privacy?")
+    _wait(lambda: bool(composer.files.chips))
+    _take(desktop, folder, "attached")
+    composer.files.clear()
+    composer.edit.clear()
+    window.chat.header.settings.click()
+    window.resize(*WIDE)
+    _take(desktop, folder, "chat-settings")
+    window.resize(*NARROW)
+    _take(desktop, folder, "narrow-settings")
+    window.chat.header.settings.click()
+    window.resize(*SIZE)
+
+
+def _take(desktop: Desktop, folder: Path, name: str, shown: QWidget | None = None) -> None:
     for theme in THEMES:
         desktop.theme.choose(theme)
         _wait(lambda: True)
         path = folder / f"{name}-{theme}.png"
-        desktop.window.grab().save(str(path))
+        (shown or desktop.window).grab().save(str(path))
         print(path)
 
 

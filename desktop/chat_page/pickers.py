@@ -29,6 +29,8 @@ from engine.models import LocalModel
 
 _ARROW = "  ▾"
 _ROOMY = 480  # px of width for all of the words
+_FEW = 8  # letters, of which an ellipsis in the middle would leave nothing to read
+_ICON = 20  # px at 100 %
 _PADDING = 18  # px at both sides of the name, with the border
 
 
@@ -85,7 +87,10 @@ class ModelPicker(QPushButton):
     def _show_title(self) -> None:
         metrics = self.fontMetrics()
         room = self.width() - _PADDING - metrics.horizontalAdvance(_ARROW)
-        title = metrics.elidedText(self._title, Qt.TextElideMode.ElideMiddle, room)
+        # Of a name in full the end tells as much as the beginning; of three letters none does.
+        is_short = room < metrics.horizontalAdvance("M" * _FEW)
+        mode = Qt.TextElideMode.ElideRight if is_short else Qt.TextElideMode.ElideMiddle
+        title = metrics.elidedText(self._title, mode, room)
         self.setText(_menu_text(title) + _ARROW)
 
     @Slot()
@@ -159,7 +164,6 @@ class Header(QWidget):
         super().__init__()
         styled(self, "header")
         self.sidebar = button("", "iconButton", "Show or hide your chats (Ctrl+B)", "List of chats")
-        self.sidebar.setIconSize(QSize(20, 20))
         self.sidebar.clicked.connect(self.sidebar_wanted)
         self.models = ModelPicker()
         self.precisions = PrecisionPicker()
@@ -180,14 +184,22 @@ class Header(QWidget):
         row.addStretch()
         row.addWidget(self.new_chat)
         row.addWidget(self.settings)
+        self.set_zoom(100)
         self.recolour(palette)
+
+    @Slot(int)
+    def set_zoom(self, percent: int) -> None:
+        """Draw the icons as large as the letters."""
+        size = round(_ICON * percent / 100)
+        for choice in (self.sidebar, self.settings):
+            choice.setIconSize(QSize(size, size))
+        self.new_chat.setIconSize(QSize(size, size) * 0.8)
 
     @Slot(object)
     def recolour(self, palette: Palette) -> None:
         """Draw the icons in the text's colour."""
         self.sidebar.setIcon(icon("sidebar", palette.text))
         self.settings.setIcon(icon("panel", palette.text))
-        self.settings.setIconSize(QSize(20, 20))
         self.new_chat.setIcon(icon("compose", palette.text))
 
     def minimumSizeHint(self) -> QSize:

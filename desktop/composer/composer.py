@@ -181,11 +181,15 @@ class Composer(QWidget):
         self._queued = text
         self._show_state()
 
+    @Slot(int)
+    def set_zoom(self, percent: int) -> None:
+        """Draw the icon as large as the letters."""
+        self.attach.setIconSize(QSize(20, 20) * (percent / 100))
+
     @Slot(object)
     def recolour(self, palette: Palette) -> None:
         """Draw the clip in the text's colour."""
         self.attach.setIcon(icon("clip", palette.muted))
-        self.attach.setIconSize(QSize(20, 20))
 
     @Slot(str, object)
     def give_back(self, text: str, attachments: Sequence[Attachment] = ()) -> None:

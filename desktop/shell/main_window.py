@@ -110,6 +110,8 @@ class MainWindow(QMainWindow):
         width, height = (round(length * max(1.0, self._zoom)) for length in _LEAST)
         self.setMinimumSize(min(width, room.width()), min(height, room.height()))
         self.navigation.set_zoom(percent)
+        self.chat.header.set_zoom(percent)
+        self.chat.composer.set_zoom(percent)
         self.chat.strip.set_zoom(percent)
         self.chat.transcript.set_zoom(percent)
         self._suit_width()

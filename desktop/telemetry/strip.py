@@ -11,7 +11,7 @@ from desktop import wording
 from desktop.telemetry import figures
 from desktop.telemetry.figures import Figure
 from desktop.translation import tr
-from desktop.widgets import button, label, styled
+from desktop.widgets import ElidedLabel, button, label, styled
 from engine.messages import Chunk, Done, Loaded, Memory, Prefilled
 
 _LIVE = 100  # ms between two updates of the live figures
@@ -26,7 +26,7 @@ class Shown(QWidget):
         super().__init__()
         self._name = tr(figure.name)
         self._how = tr(figure.how)
-        self.value = label(wording.UNKNOWN, "figure")
+        self.value = ElidedLabel(wording.UNKNOWN, "figure")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
@@ -37,7 +37,7 @@ class Shown(QWidget):
 
     def show_value(self, text: str) -> None:
         """Show `text` as the value."""
-        self.value.setText(text)
+        self.value.show_text(text)
         spoken = tr("not known") if text == wording.UNKNOWN else text
         self.setAccessibleName(f"{self._name}: {spoken}")
         self.setAccessibleDescription(self._how)

@@ -41,7 +41,7 @@ def estimate(message: ShownMessage, width: int, zoom: float) -> int:
     """Return about how tall `message` will be in a column of `width` px."""
     text = message.content
     height = estimated_height(len(text), text.count("\n"), width, zoom)
-    return round(height) + _TOP + _TOOLS + 20
+    return round(height + (_TOP + _TOOLS + 20) * zoom)
 
 
 class MessageView(QFrame):
@@ -155,6 +155,8 @@ class MessageView(QFrame):
         """Use other colours and sizes."""
         self._means = replace(self._means, look=look)
         self.body.set_look(look)
+        if self._tools:
+            self._tools.fit()
 
     def refresh(self) -> None:
         """Show what the typesetter has made ready since."""
@@ -173,12 +175,15 @@ class MessageView(QFrame):
 
     # -- layout ----------------------------------------------------------------------------------
 
+    def _px(self, length: float) -> int:
+        return round(self._means.look.px(length))
+
     def _arrange(self) -> None:
         """Put the parts in their places, and take the height they need."""
         if not self._width:
             return
         before = self.height()
-        top = self._arrange_foot(self._stack(self._arrange_mark(_TOP)))
+        top = self._arrange_foot(self._stack(self._arrange_mark(self._px(_TOP))))
         self.body.setVisible(not self._is_edited() and bool(self.body.panes))
         self.resize(self._width + 2 * SIDE, top)
         if top != before:
@@ -197,15 +202,15 @@ class MessageView(QFrame):
         self.caption.adjustSize()
         self.caption.setVisible(bool(self.caption.text()))
         width = min(self.caption.width(), self._width)
-        self.caption.setGeometry(SIDE, top + 7, width, self.caption.height())
+        self.caption.setGeometry(SIDE, top + self._px(7), width, self.caption.height())
         left = SIDE - 10  # the first button's text stands below the message's
-        if self.caption.text() and self._width >= _ROOMY:
+        if self.caption.text() and self._width >= self._px(_ROOMY):
             left += width + 12
         elif self.caption.text():
-            top += _CAPTION
+            top += self._px(_CAPTION)
         if self._tools:
-            self._tools.move(self._tools_left(self._tools, left), top + 3)
-        return top + _TOOLS
+            self._tools.move(self._tools_left(self._tools, left), top + self._px(3))
+        return top + self._px(_TOOLS)
 
     def _tools_left(self, _tools: MessageTools, left: int) -> int:
         return left

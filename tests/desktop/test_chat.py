@@ -76,7 +76,7 @@ def test_the_whole_conversation_is_sent(ready: Desktop, qtbot: QtBot) -> None:
 def test_switching_precision_keeps_the_conversation(ready: Desktop, qtbot: QtBot) -> None:
     ask(qtbot, ready, "hello")
     choose_precision(qtbot, ready, Precision.INT4)
-    qtbot.waitUntil(lambda: ready.window.chat.strip.kernel.value.text().startswith("int4"))
+    qtbot.waitUntil(lambda: ready.window.chat.strip.kernel.value.whole.startswith("int4"))
     ask(qtbot, ready, "show the history")
     assert shown(ready)[:2] == ["hello", "You said: hello."]
     assert "You said: hello." in shown(ready)[3]
@@ -90,7 +90,7 @@ def test_switching_precision_in_mid_answer_keeps_what_was_said(
     write(qtbot, ready, "write a long text")
     wait_for_answer(qtbot, ready)
     choose_precision(qtbot, ready, Precision.INT8)
-    qtbot.waitUntil(lambda: ready.window.chat.strip.kernel.value.text().startswith("int8"))
+    qtbot.waitUntil(lambda: ready.window.chat.strip.kernel.value.whole.startswith("int8"))
     wait_for(qtbot, ready, State.READY)
     assert shown(ready)[1].startswith("word0 word1")
     assert "stopped" in ready.window.chat.transcript.views[1].caption.text()

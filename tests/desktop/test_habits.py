@@ -16,8 +16,9 @@ from desktop.shell.placement import place
 from desktop.shell.shortcuts import ShortcutsDialog, keys_of
 from desktop.state import State
 from desktop.theme import DARK, LIGHT, next_zoom, scaled
+from desktop.transcript.shown_message import Act
 from desktop.wiring import habits
-from tests.desktop.conftest import OpenWindow, shown, wait_for
+from tests.desktop.conftest import OpenWindow, ask, shown, wait_for
 
 NONE = Qt.KeyboardModifier.NoModifier
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -128,6 +129,16 @@ def test_the_remembered_size_is_there_from_the_start(open_window: OpenWindow) ->
     assert again.window.chat.transcript._means.look.zoom == 1.5
     assert again.window.settings.general.zooms.currentText() == "150 %"
     again.theme.set_zoom(100)
+
+
+def test_nothing_below_a_message_is_cut_off_at_200_per_cent(ready: Desktop, qtbot: QtBot) -> None:
+    ask(qtbot, ready, "hello")
+    tools = ready.window.chat.transcript.views[-1].tools
+    ready.theme.set_zoom(200)
+    qtbot.waitUntil(lambda: tools.height() >= tools.acts[Act.COPY].sizeHint().height())
+    view = ready.window.chat.transcript.views[-1]
+    assert tools.geometry().bottom() <= view.rect().bottom()
+    assert not tools.geometry().intersects(view.caption.geometry())
 
 
 def test_sizes_stay_between_75_and_200_per_cent(open_window: OpenWindow) -> None:

@@ -44,7 +44,7 @@ def test_a_chat_in_all_three_precisions(real: Desktop, qtbot: QtBot) -> None:
         qtbot.waitUntil(lambda n=number: len(shown(real)) == 2 * n + 2, timeout=SLOWLY)
         wait_for(qtbot, real, State.READY)
         assert "7" in shown(real)[-1].removeprefix("3 plus 4")
-        assert strip.kernel.value.text().startswith(precision)
+        assert strip.kernel.value.whole.startswith(precision)
         assert precision in real.window.chat.transcript.views[-1].caption.text()
         for figure in (strip.decode, strip.prefill, strip.ttft, strip.memory, strip.peak):
             assert figure.value.text()[0].isdigit(), figure.value.text()

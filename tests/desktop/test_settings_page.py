@@ -25,7 +25,7 @@ def test_colours_and_kernels_agree_with_the_menus(ready: Desktop, qtbot: QtBot) 
     general.kernels.setCurrentIndex(general.kernels.findData("ipex"))
     general.kernels.activated.emit(general.kernels.currentIndex())
     assert ready.menus.kernels["ipex"].isChecked()
-    qtbot.waitUntil(lambda: "ipex" in ready.window.chat.strip.kernel.value.text())
+    qtbot.waitUntil(lambda: "ipex" in ready.window.chat.strip.kernel.value.whole)
 
 
 def test_sealed_mode_is_remembered_and_lifted(

@@ -137,7 +137,7 @@ def test_options_choose_what_is_loaded(open_window: OpenWindow, qtbot: QtBot) ->
     options = start._parse(["--model", "demo", "--precision", "int8"])
     made = open_window(model=options.model, precision=options.precision)
     wait_for(qtbot, made, State.READY)
-    assert made.window.chat.strip.kernel.value.text().startswith("int8")
+    assert made.window.chat.strip.kernel.value.whole.startswith("int8")
 
 
 def test_the_place_of_the_window_is_remembered(open_window: OpenWindow, qapp: QApplication) -> None:

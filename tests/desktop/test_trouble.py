@@ -55,7 +55,7 @@ def test_a_lower_precision_chosen_after_a_crash_is_loaded_by_the_restart(
     wait_for(qtbot, ready, State.CRASHED)
     choose_precision(qtbot, ready, Precision.INT4)
     click(qtbot, ready.window.chat.notice.buttons[WayOut.RESTART])
-    qtbot.waitUntil(lambda: ready.window.chat.strip.kernel.value.text().startswith("int4"))
+    qtbot.waitUntil(lambda: ready.window.chat.strip.kernel.value.whole.startswith("int4"))
 
 
 def test_the_engine_killed_from_outside_leaves_the_window_alive(

@@ -10,19 +10,19 @@ from tests.desktop.conftest import OpenWindow, ask, click, wait_for
 
 def test_the_strip_shows_the_engines_figures(ready: Desktop, qtbot: QtBot) -> None:
     strip = ready.window.chat.strip
-    assert strip.decode.value.text() == "–"
+    assert strip.decode.value.whole == "–"
     ask(qtbot, ready, "hello")
-    assert strip.decode.value.text() == "23.4"
-    assert strip.prefill.value.text() == "346"
-    assert strip.ttft.value.text() == "85 ms"
-    qtbot.waitUntil(lambda: strip.memory.value.text() == "812 MB")
-    assert strip.peak.value.text() == "1.23 GB"
+    assert strip.decode.value.whole == "23.4"
+    assert strip.prefill.value.whole == "346"
+    assert strip.ttft.value.whole == "85 ms"
+    qtbot.waitUntil(lambda: strip.memory.value.whole == "812 MB")
+    assert strip.peak.value.whole == "1.23 GB"
     assert strip.decode.accessibleName() == "Decode tokens/s: 23.4"
 
 
 def test_the_figures_move_during_the_answer(ready: Desktop, qtbot: QtBot) -> None:
     ready.controller.ask("write a long text")
-    qtbot.waitUntil(lambda: ready.window.chat.strip.decode.value.text() == "23.4")
+    qtbot.waitUntil(lambda: ready.window.chat.strip.decode.value.whole == "23.4")
     assert ready.controller.state is State.GENERATING
     ready.controller.stop()
     wait_for(qtbot, ready, State.READY)
@@ -30,7 +30,7 @@ def test_the_figures_move_during_the_answer(ready: Desktop, qtbot: QtBot) -> Non
 
 def test_the_kernel_figure_proves_what_was_loaded(ready: Desktop) -> None:
     kernel = ready.window.chat.strip.kernel
-    assert kernel.value.text() == "bf16 · native · AVX512_VNNI"
+    assert kernel.value.whole == "bf16 · native · AVX512_VNNI"
     for fact in ("28 layers quantised", "1 × lm_head, it decides the output", "8 threads"):
         assert fact in kernel.toolTip()
 
@@ -67,7 +67,7 @@ def test_the_list_shows_the_models_with_their_sizes(ready: Desktop, qtbot: QtBot
 
 def test_the_kernel_menu_loads_with_other_kernels(ready: Desktop, qtbot: QtBot) -> None:
     ready.menus.kernels["ipex"].trigger()
-    qtbot.waitUntil(lambda: "ipex" in ready.window.chat.strip.kernel.value.text())
+    qtbot.waitUntil(lambda: "ipex" in ready.window.chat.strip.kernel.value.whole)
     assert ready.settings.value.kernel == "ipex"
 
 
