@@ -1,5 +1,6 @@
 """Which files a model folder must hold, and which are there. Light half: opens no weights."""
 
+import os
 import re
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def weight_files(folder: Path) -> list[Path]:
     """
     files = [folder / name for name in weight_names(folder)]
     for file in files:
-        if not file.is_file():
+        if not os.path.isfile(file):  # noqa: PTH113 - Path's raises where it may not look
             raise DamagedFile(file=file, reason="it is missing")
     if files:
         return files

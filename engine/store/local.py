@@ -166,7 +166,7 @@ def _stored(
             raise NotAModel(folder=model.folder, reason="it holds no tokenizer")
     except DamagedFile as error:
         problem = error.said
-        is_complete = is_complete and Path(str(error.facts["file"])).exists()
+        is_complete = is_complete and is_readable(Path(str(error.facts["file"])))
     except TernError as error:
         problem = error.said
     return StoredModel(

@@ -5,6 +5,7 @@ there only the structure of the .safetensors files is checked, and the report sa
 """
 
 import functools
+import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +20,6 @@ from engine.store.files import (
     content_hash,
     files_below,
     folder_size,
-    is_readable,
 )
 from engine.store.hub_cache import is_snapshot
 
@@ -109,10 +109,10 @@ def _is_blob(path: Path) -> bool:
 
 
 def _check(name: str, path: Path, tell: OnBytes) -> FileReport:
-    target = path.resolve()
-    if not (is_readable(target) and target.is_file()):
+    if not os.path.isfile(path):  # noqa: PTH113 - Path's raises where it may not look
         reason = "it is not there" if path.is_symlink() else "it is no ordinary file"
         return FileReport(name, path, 0, Verdict.MISSING, reason)
+    target = path.resolve()
     size = target.stat().st_size
     try:
         verdict, reason = _verdict(path, target, tell)

@@ -9,6 +9,7 @@ from desktop.shell.navigation import Page
 from desktop.state import State
 from engine.client import worker_command
 from engine.fit import Fit
+from engine.messages import Chunk
 from engine.store.phase import Phase
 from tests.desktop.conftest import OpenWindow, click, home, open_window, shown, write  # noqa: F401
 from tests.desktop.pages import choose, open_models, search
@@ -47,7 +48,9 @@ def test_a_model_is_found_downloaded_loaded_and_answers(
     qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=PATIENCE)
     assert not made.window.chat.demo.isVisible(), "it is the downloaded one, not the toy"
     grown: list[str] = []
-    made.controller.answer_grew.connect(lambda turn: grown.append(turn.text))
+    made.controller.figures_arrived.connect(
+        lambda event: grown.append(event.text) if isinstance(event, Chunk) else None
+    )
     write(qtbot, made, "What is 3 plus 4?")
     qtbot.waitUntil(lambda: made.controller.state is State.GENERATING, timeout=PATIENCE)
     qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=PATIENCE)
