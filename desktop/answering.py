@@ -72,7 +72,7 @@ class Answer:
         return self.message
 
     def journal(self) -> None:
-        """Have what there is of it written down soon; where that fails, it is tried again."""
+        """Have what there is of it written down; where that fails, it is tried again."""
         message = self._growing()
         self.talk.store.do(
             lambda history: history.journal.grow(message.id, message.content),

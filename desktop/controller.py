@@ -132,6 +132,8 @@ class Controller(QObject):
             return
         self._engine.reported.disconnect(self._on_event)
         self.stop_anywhere()
+        if self._answer and self._answer.message:
+            self._answer.journal()  # which the history marks as cut short when it closes
         self._engine.close()
         self._engine = None
 
@@ -270,6 +272,8 @@ class Controller(QObject):
         answer = self._answer
         match event:
             case messages.Memory():
+                if answer and answer.message:  # the pulse, twice a second, while the answer grows
+                    answer.journal()
                 self.figures_arrived.emit(event)
             case messages.Ready():
                 self._enter(State.IDLE)
@@ -327,7 +331,6 @@ class Controller(QObject):
                 self.figures_arrived.emit(event)
             case messages.Chunk():
                 self._desk.update(answer.talk, answer.grow(event.text))
-                answer.journal()
                 self.figures_arrived.emit(event)
             case messages.Done():
                 self.figures_arrived.emit(event)

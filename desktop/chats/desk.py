@@ -161,6 +161,8 @@ class Desk(QObject):
         if self._live is None or self._live[0] is not store:
             return path
         live = self._live[1]
+        if path and path[-1].id == live.id:  # as long as it grows, so once a token
+            return (*path[:-1], replace(live, siblings=path[-1].siblings))
         return tuple(
             replace(live, siblings=message.siblings) if message.id == live.id else message
             for message in path

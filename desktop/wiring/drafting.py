@@ -51,6 +51,7 @@ class _Fill:
         self._desk = desk
         self._controller = controller
         self._model = ""  # the title of what is loaded
+        self._grown = 0  # tokens in the context, as far as an answer has come since the last pulse
         self.counter = TokenCounter(self._ask, composer)
 
     def _ask(self, text: str, texts: tuple[str, ...]) -> bool:
@@ -78,8 +79,12 @@ class _Fill:
             self.count()
 
     def show_figures(self, event: Prefilled | Chunk | Done | Memory) -> None:
+        """Follow the answer at the engine's pulse: oft enough for a bar of 72 px."""
         if isinstance(event, Chunk):
-            self._composer.context.show_used(event.context_used)
+            self._grown = event.context_used
+        elif isinstance(event, Memory) and self._grown:
+            self._composer.context.show_used(self._grown)
+            self._grown = 0
 
     def show_estimate(self, tokens: int) -> None:
         drops = self._desk.talk.settings.overflow == "drop_oldest"

@@ -22,47 +22,17 @@ from desktop.theme import Theme
 from desktop.transcript.shown_message import ShownMessage
 from desktop.transcript.transcript import Transcript
 from engine.paths import assets_folder
+from tests.benchmarks.long_chat import ANSWER, texts
 
-_ANSWER = """## Part {i}
-
-The **answer** to question {i} has a list and some `inline code`, and it is as long as answers are:
-
-1. First, a sentence that is long enough to be wrapped in a column of a usual width, as most are.
-2. Second, *another* one with a [link](https://example.org/{i}) in it.
-   - and a nested item
-   - and another one
-
-```python
-def step_{i}(values: list[float], factor: float = 0.5) -> list[float]:
-    \"\"\"Return each value times `factor`.\"\"\"
-    result = []
-    for value in values:
-        if value > {i}:
-            result.append(value * factor)  # a comment
-    return result
-```
-
-| precision | memory | speed |
-|---|---:|---:|
-| bf16 | 2 bytes | 11.{i} |
-| int4 | half a byte | 31.{i} |
-
-> A quotation, which says in other words what was said before, but shorter, and in a kinder way.
-
-And a closing paragraph with a few more words, so that the whole of it comes to about one and a half
-thousand characters, which is what an answer has that explains a thing with an example and a table.
-It goes on a little longer than anyone would want it to, but that is the way with models: they like
-to sum up at the end what they have said already, and to ask whether there is anything else to do.
-"""
-_STREAMED = _ANSWER.format(i=7) * 4
+_STREAMED = ANSWER.format(i=7) * 4
 _TOKEN = 4  # characters
 
 
 def conversation(count: int) -> list[ShownMessage]:
     """Return `count` messages, each of about 1,500 characters of Markdown."""
     return [
-        ShownMessage(i + 1, "assistant" if i % 2 else "user", _ANSWER.format(i=i), caption="int4")
-        for i in range(count)
+        ShownMessage(i + 1, "assistant" if i % 2 else "user", text, caption="int4")
+        for i, text in enumerate(texts(count))
     ]
 
 

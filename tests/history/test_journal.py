@@ -72,7 +72,8 @@ def test_text_is_written_twice_a_second(timed: History, clock: Clock, file: Path
         clock.now = 100.0 + step / 50
         timed.journal.grow(answer.id, "x" * step)
     assert len({text for text in statements if text.startswith("UPDATE message")}) == 4
-    assert stored(file, answer) == ("x" * 100, "growing")
+    text, state = stored(file, answer)
+    assert len(text) >= 75 and state == "growing"  # no older than half a second
 
 
 def test_the_last_words_before_a_pause_are_written_by_the_pulse(
