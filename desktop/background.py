@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from desktop.state import Notice
+from desktop.translation import tr
 from engine.errors import Stopped, TernError
 
 Result = TypeVar("Result")
@@ -53,7 +54,7 @@ class Task(QThread):
         except Exception as error:  # a thread that dies silently would leave the window waiting
             _log.exception("in the background")
             sentence = f"Tern met a fault of its own ({type(error).__name__}: {error})."
-            self._fail(Notice(sentence, "Please report it."))
+            self._fail(Notice(sentence, tr("Please report it.")))
         else:
             self._handed_over.emit(functools.partial(self.on_success, result))
 

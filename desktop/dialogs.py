@@ -5,6 +5,7 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from desktop import wording
+from desktop.translation import tr
 
 
 def confirm_delete_message(
@@ -43,7 +44,7 @@ def _ask(
     box.setText(question)
     box.setInformativeText(text)
     box.addButton(act, QMessageBox.ButtonRole.AcceptRole)
-    cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(cancel)
     box.setEscapeButton(cancel)
     box.accepted.connect(go_ahead)

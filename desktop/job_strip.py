@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 from desktop import wording
 from desktop.library_controller import Job
 from desktop.state import Notice
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 
 _STEPS = 1000  # bytes may be more than an int of Qt's holds
@@ -23,7 +24,7 @@ class JobStrip(QFrame):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(4)
-        self.bar.setAccessibleName("Progress")
+        self.bar.setAccessibleName(tr("Progress"))
         self.cancel = button("Cancel", "quiet")
         self.dismiss = button("Dismiss", "quiet")
         self.cancel.clicked.connect(self.cancel_wanted)

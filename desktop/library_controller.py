@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop.background import Background, Task
 from desktop.state import Notice
+from desktop.translation import tr
 from engine.paths import Paths
 from engine.settings import SettingsFile
 from engine.store.hub_cache import store_root
@@ -194,7 +195,9 @@ class LibraryController(QObject):
     ) -> None:
         """Run a job unless one runs; then list what there is."""
         if self._job is not None:
-            self.noticed.emit(Notice("Tern is still busy with the disk.", "Wait, or cancel that."))
+            self.noticed.emit(
+                Notice(tr("Tern is still busy with the disk."), tr("Wait, or cancel that."))
+            )
             return
 
         def end(report: Callable[[], object]) -> None:
@@ -210,7 +213,7 @@ class LibraryController(QObject):
             lambda result: end(lambda: then(result)),
             lambda notice: end(lambda: self.noticed.emit(notice)),
             lambda _name, done, total: self.job_changed.emit(Job(doing, done, total)),
-            lambda: end(lambda: self.told.emit(f"{doing} was cancelled.")),
+            lambda: end(lambda: self.told.emit(tr("{doing} was cancelled.", doing=doing))),
         )
 
 

@@ -10,6 +10,7 @@ from desktop.attachments.attachment import Attachment
 from desktop.attachments.chip import AttachmentChip
 from desktop.attachments.preview import AttachmentPreview
 from desktop.flow import Flow
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 
 _GAP = 6  # px between chips, and between the rows
@@ -137,7 +138,7 @@ class AttachmentBar(QWidget):
 
     def _show(self) -> None:
         names = ", ".join(self._reading[:3]) + (" …" if len(self._reading) > 3 else "")
-        self.reading.setText(f"Reading {names}…" if names else "")
+        self.reading.setText(tr("Reading {names}…", names=names) if names else "")
         self.reading.setVisible(bool(names))
         self._row.setVisible(bool(self.chips))
         self.setVisible(bool(self.chips or self.troubles or self._reading))

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from desktop import wording
 from desktop.attachments.attachment import Attachment
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 
 _NAME = 190  # px at most
@@ -25,7 +26,7 @@ class AttachmentChip(QFrame):
         self.name.setAccessibleName(f"Attached file {attachment.name}: show its text")
         self.figures = label("", "chipFigures")
         self.remove = button("✕", "chipRemove", "", f"Remove {attachment.name}")
-        self.remove.setToolTip("Remove")
+        self.remove.setToolTip(tr("Remove"))
         self.remove.setVisible(can_be_removed)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 2, 4 if can_be_removed else 10, 2)

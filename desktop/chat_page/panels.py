@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from desktop import wording
 from desktop.state import Notice, State, WayOut
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 from engine.messages import Loaded, Progress
 from engine.models import DEMO_NOTICE
@@ -74,7 +75,7 @@ class LoadingPanel(QFrame):
         self.stage = label("Starting the engine…")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Loading")
+        self.bar.setAccessibleName(tr("Loading"))
         self.bar.setFixedHeight(4)
         self.cancel = button("Cancel", "quiet", spoken="Cancel loading")
         self.cancel.clicked.connect(self._on_cancel)
@@ -95,7 +96,7 @@ class LoadingPanel(QFrame):
         self.cancel.setEnabled(True)
         self.bar.setRange(0, 0)
         is_start = state is State.STARTING
-        self.stage.setText("Starting the engine…" if is_start else "Loading the model…")
+        self.stage.setText(tr("Starting the engine…") if is_start else tr("Loading the model…"))
 
     @Slot(object)
     def show_progress(self, step: Progress) -> None:
@@ -106,7 +107,7 @@ class LoadingPanel(QFrame):
 
     def _on_cancel(self) -> None:
         self.cancel.setEnabled(False)
-        self.stage.setText("Cancelling…")
+        self.stage.setText(tr("Cancelling…"))
         self.cancel_wanted.emit()
 
 
@@ -144,7 +145,7 @@ class TemporaryBanner(QFrame):
     def __init__(self) -> None:
         super().__init__()
         styled(self, "temporary")
-        self.setAccessibleName("Temporary chat")
+        self.setAccessibleName(tr("Temporary chat"))
         row = QHBoxLayout(self)
         row.setContentsMargins(20, 8, 16, 8)
         row.addWidget(label("Temporary chat: kept nowhere, gone when you leave it.", wraps=True), 1)

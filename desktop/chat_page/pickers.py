@@ -23,6 +23,7 @@ from desktop import wording
 from desktop.icons import icon
 from desktop.state import Selection
 from desktop.theme import Palette
+from desktop.translation import tr
 from desktop.widgets import button, styled
 from engine.messages import Loaded, Precision
 from engine.models import LocalModel
@@ -50,7 +51,7 @@ class ModelPicker(QPushButton):
         self.setMenu(self._menu)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(72)
-        self.setToolTip("Choose a model")
+        self.setToolTip(tr("Choose a model"))
         self._fill()
 
     @Slot(object)
@@ -105,8 +106,8 @@ class ModelPicker(QPushButton):
             action.triggered.connect(self._on_chosen)
             self._menu.addAction(action)
         self._menu.addSeparator()
-        self._menu.addAction("Open a folder…", self._open_folder)
-        self._menu.addAction("Find more models…", self.more_wanted.emit)
+        self._menu.addAction(tr("Open a folder…"), self._open_folder)
+        self._menu.addAction(tr("Find more models…"), self.more_wanted.emit)
 
     def _on_chosen(self) -> None:
         action = self.sender()
@@ -114,7 +115,7 @@ class ModelPicker(QPushButton):
         self.model_chosen.emit(action.data())
 
     def _open_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self.window(), "Open a model folder")
+        folder = QFileDialog.getExistingDirectory(self.window(), tr("Open a model folder"))
         if folder:
             self.model_chosen.emit(folder)
 
@@ -127,7 +128,7 @@ class PrecisionPicker(QFrame):
     def __init__(self) -> None:
         super().__init__()
         styled(self, "segments")
-        self.setAccessibleName("Precision")
+        self.setAccessibleName(tr("Precision"))
         self.buttons: dict[Precision, QPushButton] = {}
         self._group = QButtonGroup(self)
         row = QHBoxLayout(self)
@@ -167,8 +168,8 @@ class Header(QWidget):
         self.new_chat.clicked.connect(self.new_chat_wanted)
         self.settings = styled(QToolButton(), "tool")
         self.settings.setCheckable(True)
-        self.settings.setToolTip("Settings of this chat (Ctrl+.)")
-        self.settings.setAccessibleName("Settings of this chat")
+        self.settings.setToolTip(tr("Settings of this chat (Ctrl+.)"))
+        self.settings.setAccessibleName(tr("Settings of this chat"))
         self.settings.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.settings.setShortcut(QKeySequence("Ctrl+."))
         row = QHBoxLayout(self)
@@ -193,7 +194,7 @@ class Header(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave a narrow header's width to the model's name."""
         super().resizeEvent(event)
-        self.new_chat.setText(" New chat" if self.width() >= _ROOMY else "")
+        self.new_chat.setText(tr(" New chat") if self.width() >= _ROOMY else "")
 
     @Slot(object)
     def show_selection(self, selection: Selection) -> None:

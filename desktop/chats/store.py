@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from desktop.history import History, HistoryThread
 from desktop.state import Notice
+from desktop.translation import tr
 from engine.errors import TernError
 
 Result = TypeVar("Result")
@@ -84,6 +85,6 @@ class Store(QObject):
         except Exception as error:  # who waits for it must not wait for ever
             _log.exception("in the history's thread")
             sentence = f"Tern met a fault of its own ({type(error).__name__}: {error})."
-            otherwise(Notice(sentence, "Please report it."))
+            otherwise(Notice(sentence, tr("Please report it.")))
         else:
             then(result)

@@ -56,8 +56,8 @@ class MessageEdit(QPlainTextEdit):
         super().__init__()
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setTabChangesFocus(True)
-        self.setPlaceholderText("Write a message")
-        self.setAccessibleName("Message")
+        self.setPlaceholderText(tr("Write a message"))
+        self.setAccessibleName(tr("Message"))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(2)
         self.document().documentLayout().documentSizeChanged.connect(self._grow)
@@ -134,8 +134,8 @@ class Composer(QWidget):
         self.files.changed.connect(self._on_draft)
         self.context = ContextBar()
         self.attach = styled(QToolButton(), "attach")
-        self.attach.setAccessibleName("Attach files")
-        self.attach.setToolTip(f"Attach files (Ctrl+Shift+A): {_KINDS}")
+        self.attach.setAccessibleName(tr("Attach files"))
+        self.attach.setToolTip(tr("Attach files (Ctrl+Shift+A): {_KINDS}", _KINDS=_KINDS))
         self.attach.setShortcut(QKeySequence("Ctrl+Shift+A"))
         self.attach.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.attach.clicked.connect(self._choose_files)
@@ -223,7 +223,7 @@ class Composer(QWidget):
         self.files_given.emit(local_files(event.mimeData()))
 
     def _choose_files(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self.window(), "Attach files")
+        names, _ = QFileDialog.getOpenFileNames(self.window(), tr("Attach files"))
         if names:
             self.files_given.emit([Path(name) for name in names])
 
@@ -234,7 +234,7 @@ class Composer(QWidget):
     def _on_button(self) -> None:
         if self._state is State.GENERATING:
             self.button.setEnabled(False)
-            self.button.setText("Stopping…")
+            self.button.setText(tr("Stopping…"))
             self.stop_wanted.emit()
         else:
             self._submit()
@@ -245,12 +245,12 @@ class Composer(QWidget):
         generating = self._state is State.GENERATING
         if not generating:
             can_send = self._state not in (State.IDLE, State.CRASHED)
-            self.button.setText("Send")
-            self.button.setToolTip("Send the message (Enter)")
+            self.button.setText(tr("Send"))
+            self.button.setToolTip(tr("Send the message (Enter)"))
             self.button.setEnabled(can_send and self._is_complete and not self._queued)
         elif self.button.text() != "Stopping…":
-            self.button.setText("Stop")
-            self.button.setToolTip("Stop the answer (Esc)")
+            self.button.setText(tr("Stop"))
+            self.button.setToolTip(tr("Stop the answer (Esc)"))
             self.button.setEnabled(True)
         self.button.setAccessibleName(self.button.text())
         text = _HINTS.get(self._state, "")

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 
+from desktop.translation import tr
 from desktop.widgets import label, styled
 
 _NEARLY = 0.9  # of the context, from which it is worth a warning
@@ -52,5 +53,5 @@ class ContextBar(QWidget):
             if part.property("level") != level:
                 part.setProperty("level", level)
                 part.style().polish(part)
-        self.setAccessibleName(f"Context: {text}")
+        self.setAccessibleName(tr("Context: {text}", text=text))
         self.bar.setAccessibleName(f"Context: {share:.0%} used")

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
 
 from desktop import wording
 from desktop.models_page import phrases
+from desktop.translation import tr
 from engine.store.moving import MovePlan
 from engine.store.removal import DeletePlan
 
@@ -60,7 +61,7 @@ def _ask(
     acts: dict[QPushButton, Answer] = {}
     for name, act in answers:
         acts[box.addButton(name, QMessageBox.ButtonRole.AcceptRole)] = act
-    cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(cancel)
     box.setEscapeButton(cancel)
     box.buttonClicked.connect(lambda clicked: acts[clicked]() if clicked in acts else None)

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QV
 
 from desktop.models_page import phrases
 from desktop.models_page.parts import Scroller
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 from engine.store.downloads import DownloadState
 from engine.store.phase import Phase
@@ -64,7 +65,7 @@ class DownloadRow(QFrame):
         self.chat.setVisible(phase is Phase.DONE)
         self.pause.setVisible(state.is_active)
         self.resume.setVisible(phase in (Phase.PAUSED, Phase.FAILED))
-        self.resume.setText("Try again" if phase is Phase.FAILED else "Resume")
+        self.resume.setText(tr("Try again") if phase is Phase.FAILED else tr("Resume"))
         self.resume.setAccessibleName(f"{self.resume.text()}: {state.reference}")
         self.cancel.setVisible(phase is not Phase.DONE)
         self.remove.setVisible(phase is Phase.DONE)
@@ -90,7 +91,7 @@ class DownloadsView(QWidget):
         self.empty = label("Nothing is being downloaded.", "muted")
         self.find_more = button("Find a model", "outlined")
         self.find_more.clicked.connect(self.find_wanted)
-        scroller = Scroller("Downloads")
+        scroller = Scroller(tr("Downloads"))
         self._column = scroller.column
         self._column.addWidget(self.empty)
         start = QHBoxLayout()

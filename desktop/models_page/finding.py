@@ -13,6 +13,7 @@ from desktop.hub_controller import SearchResult
 from desktop.models_page import offers
 from desktop.models_page.offers import Offer
 from desktop.state import Notice
+from desktop.translation import tr
 from engine.store.catalogue import Suggestion
 from engine.store.description import Description
 from engine.store.downloads import DownloadState
@@ -104,7 +105,9 @@ class Finding(QObject):
     def begin_search(self, text: str) -> None:
         """Say that the Hub is being asked."""
         self.trouble_changed.emit(None)
-        self.status_changed.emit(f"Searching for {text}…" if text else "Searching…", self.is_search)
+        self.status_changed.emit(
+            tr("Searching for {text}…", text=text) if text else tr("Searching…"), self.is_search
+        )
 
     @Slot(object)
     def end_search(self, result: SearchResult) -> None:

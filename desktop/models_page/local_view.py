@@ -9,6 +9,7 @@ from desktop import wording
 from desktop.models_page import phrases
 from desktop.rows import Row, RowList, RowModel, Tone
 from desktop.theme import Palette
+from desktop.translation import tr
 from desktop.widgets import button, label
 from engine.store.local import StoredModel
 
@@ -24,7 +25,7 @@ class LocalView(QWidget):
         self.status = label("Looking…", "muted", wraps=True)
         self.bring = button("Import a folder…", "outlined", "Use a model folder from elsewhere.")
         self.models: RowModel[StoredModel] = RowModel(row_of)
-        self.list = RowList(self.models, "Models on this computer", palette)
+        self.list = RowList(self.models, tr("Models on this computer"), palette)
         self.hint = label("A model folder can be dropped here as well.", "hint", wraps=True)
         self.find_more = button("Find more models", "link")
         top = QHBoxLayout()

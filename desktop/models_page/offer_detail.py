@@ -15,6 +15,7 @@ from desktop.models_page.offers import Offer
 from desktop.models_page.parts import Facts, FitTable, NoticeBox, Scroller
 from desktop.state import Notice
 from desktop.theme import Palette
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 from engine.store.description import RemoteFile
 
@@ -56,7 +57,7 @@ class OfferDetail(QWidget):
         self.gate.page_wanted.connect(self._on_page)
 
     def _lay_out(self) -> None:
-        scroller = Scroller("About the model")
+        scroller = Scroller(tr("About the model"))
         for part in (self.title, self.name, self.praise, self.notice, self.gate, self.facts):
             scroller.column.addWidget(part)
         scroller.column.addWidget(self.fit)
@@ -132,7 +133,7 @@ class OfferDetail(QWidget):
         self.gate.show_gate(Notice(gate.said, gate.advice) if gate else None)
         refusal = offer.description.refusal if offer.description else None
         if choice.trouble:
-            self.notice.show_notice(choice.trouble, "Try again")
+            self.notice.show_notice(choice.trouble, tr("Try again"))
         elif offer.why_not:
             self.notice.show_notice(Notice(offer.why_not, refusal.advice if refusal else ""))
         else:

@@ -26,6 +26,7 @@ from desktop.models_page.offer_detail import OfferDetail
 from desktop.models_page.parts import NoticeBox
 from desktop.state import Notice
 from desktop.theme import Palette
+from desktop.translation import tr
 from desktop.widgets import button, styled
 
 _BESIDE = 760  # px of width from which list and detail stand beside each other
@@ -154,7 +155,7 @@ class ModelsPage(QWidget):
     @Slot(object)
     def show_hindrance(self, notice: Notice | None) -> None:
         """Say that nothing may connect, and why."""
-        self.hindrance.show_notice(notice, "Open the settings")
+        self.hindrance.show_notice(notice, tr("Open the settings"))
         self._banner.setVisible(notice is not None)
 
     @Slot(object)

@@ -25,12 +25,16 @@ class GeneralSection(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.themes = _choices("Colours", wording.THEMES.items())
+        self.themes = _choices(tr("Colours"), wording.THEMES.items())
         self.kernels = _choices(
-            "Kernels", ((name, wording.KERNEL_HELP[name]) for name in get_args(KernelChoice))
+            tr("Kernels"), ((name, wording.KERNEL_HELP[name]) for name in get_args(KernelChoice))
         )
-        self.zooms = _choices("Size of letters", ((zoom, number(f"{zoom} %")) for zoom in ZOOMS))
-        self.languages = _choices("Language", (("system", "Like the system"), *LANGUAGES.items()))
+        self.zooms = _choices(
+            tr("Size of letters"), ((zoom, number(f"{zoom} %")) for zoom in ZOOMS)
+        )
+        self.languages = _choices(
+            tr("Language"), (("system", "Like the system"), *LANGUAGES.items())
+        )
         self.later = label("The language changes when Tern is started again.", "muted", wraps=True)
         self.tray = check("Hide in the system tray when the window is closed")
         self.no_tray = label("This desktop shows no system tray.", "muted", wraps=True)

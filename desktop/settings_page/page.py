@@ -7,6 +7,7 @@ from desktop.models_page.parts import Scroller
 from desktop.settings_page.general import GeneralSection
 from desktop.settings_page.privacy import PrivacySection
 from desktop.settings_page.storage import StorageSection
+from desktop.translation import tr
 from desktop.widgets import label, styled
 
 _COLUMN = 720  # px at most
@@ -25,7 +26,7 @@ class SettingsPage(QWidget):
         across = QHBoxLayout(header)
         across.setContentsMargins(20, 14, 20, 14)
         across.addWidget(label("Settings", "heading"))
-        self._scroller = scroller = Scroller("Settings")
+        self._scroller = scroller = Scroller(tr("Settings"))
         inside = QWidget()
         inside.setMaximumWidth(_COLUMN)
         sections = QVBoxLayout(inside)

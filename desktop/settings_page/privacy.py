@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from desktop import wording
 from desktop.settings_page.ledger_table import LedgerModel
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 from engine.network import Connection
 
@@ -37,7 +38,7 @@ class PrivacySection(QWidget):
         super().__init__()
         self.sealed = QCheckBox("Sealed mode: connect to nothing at all")
         self.sealed.setAccessibleName(self.sealed.text())
-        self.sealed.setAccessibleDescription("Every connection is refused while it is on.")
+        self.sealed.setAccessibleDescription(tr("Every connection is refused while it is on."))
         self.token = label("", "plain", wraps=True)
         self.forget = button("Forget the token", "outlined")
         self.forget.hide()
@@ -70,7 +71,7 @@ class PrivacySection(QWidget):
     def _prepare_table(self) -> None:
         table = self.table
         table.setModel(self.connections)
-        table.setAccessibleName("Connections so far")
+        table.setAccessibleName(tr("Connections so far"))
         table.setMinimumHeight(240)
         table.setShowGrid(False)
         table.setAlternatingRowColors(True)
@@ -78,7 +79,7 @@ class PrivacySection(QWidget):
         table.setTabKeyNavigation(False)
         table.verticalHeader().hide()
         for corner in table.findChildren(QAbstractButton):
-            corner.setAccessibleName("All connections")
+            corner.setAccessibleName(tr("All connections"))
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         header = table.horizontalHeader()
@@ -94,10 +95,12 @@ class PrivacySection(QWidget):
     def show_token(self, has_token: bool) -> None:
         """Say whether there is an access token for the Hub."""
         self.token.setText(
-            "There is an access token for gated models (in the keyring, in HF_TOKEN, or of the "
-            "Hub's own login)."
+            tr(
+                "There is an access token for gated models (in the keyring, in HF_TOKEN, or of the "
+                "Hub's own login)."
+            )
             if has_token
-            else "There is no access token; a gated model asks for one."
+            else tr("There is no access token; a gated model asks for one.")
         )
         self.forget.setVisible(has_token)
 
@@ -107,4 +110,6 @@ class PrivacySection(QWidget):
         self.connections.show(connections)
         self.table.setVisible(bool(connections))
         count = wording.count(len(connections), "connection")
-        self.count.setText(f"{count}, the newest first." if connections else "None so far.")
+        self.count.setText(
+            tr("{count}, the newest first.", count=count) if connections else tr("None so far.")
+        )

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop import wording
 from desktop.library_controller import Storage
+from desktop.translation import tr
 from desktop.widgets import button, label
 
 _PACKED = (
@@ -61,11 +62,11 @@ class StorageSection(QWidget):
         amount = f"They take {wording.size(storage.packed)}." if storage.packed else "None yet."
         rest = f" {unused} of that belong to no model." if storage.unused else ""
         self.packed.setText(f"{_PACKED} {amount}{rest}")
-        self.reclaim.setText(f"Reclaim {unused}")
+        self.reclaim.setText(tr("Reclaim {unused}", unused=unused))
         self.reclaim.setAccessibleName(self.reclaim.text())
         self.reclaim.setVisible(bool(storage.unused))
 
     def _choose(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self.window(), "Move the models to")
+        folder = QFileDialog.getExistingDirectory(self.window(), tr("Move the models to"))
         if folder:
             self.move_wanted.emit(Path(folder))

@@ -13,6 +13,7 @@ from desktop.settings_panel.fields import ChoiceField, NumberField, TextField
 from desktop.settings_panel.persona_bar import PersonaBar
 from desktop.settings_panel.personas import Persona
 from desktop.state import Selection
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 from engine.messages import Loaded, Overflow, SamplingSettings
 
@@ -35,7 +36,7 @@ class SettingsPanel(QFrame):
     def __init__(self) -> None:
         super().__init__()
         styled(self, "right")
-        self.setAccessibleName("Settings of this chat")
+        self.setAccessibleName(tr("Settings of this chat"))
         self._settings = ChatSettings()
         self._persona: Persona | None = None
         self._defaults = SamplingSettings()
@@ -57,7 +58,7 @@ class SettingsPanel(QFrame):
         head.setContentsMargins(20, 12, 10, 10)
         head.addWidget(label("This chat", "heading"), 1)
         head.addWidget(self.close_button)
-        scroller = Scroller("Settings of this chat")
+        scroller = Scroller(tr("Settings of this chat"))
         inside = scroller.column
         inside.setContentsMargins(20, 0, 20, 20)
         inside.setSpacing(16)

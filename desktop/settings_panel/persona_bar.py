@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWid
 
 from desktop.settings_panel.fields import ChoiceBox
 from desktop.settings_panel.personas import Persona
+from desktop.translation import tr
 from desktop.widgets import label, styled
 
 _NONE = "Own settings"
@@ -30,11 +31,11 @@ class PersonaBar(QWidget):
         self._default = ""
         self._is_changed = False
         self.box = ChoiceBox()
-        self.box.setAccessibleName("Persona")
+        self.box.setAccessibleName(tr("Persona"))
         self.more = styled(QToolButton(), "more")
         self.more.setText("⋯")
-        self.more.setToolTip("Create, change or delete personas")
-        self.more.setAccessibleName("Personas: more")
+        self.more.setToolTip(tr("Create, change or delete personas"))
+        self.more.setAccessibleName(tr("Personas: more"))
         self.more.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.more)
@@ -67,7 +68,7 @@ class PersonaBar(QWidget):
         place = self.box.findData(name)
         self.box.setPlaceholderText(name or _NONE)
         self.box.setCurrentIndex(place)
-        self._hint.setText("Changed in this chat." if is_changed else self._about(place))
+        self._hint.setText(tr("Changed in this chat.") if is_changed else self._about(place))
 
     def _about(self, place: int) -> str:
         if place < 0:
@@ -81,12 +82,12 @@ class PersonaBar(QWidget):
 
     def _fill_menu(self) -> None:
         self.menu.clear()
-        self.menu.addAction("New from this chat's settings…", self.create_wanted.emit)
+        self.menu.addAction(tr("New from this chat's settings…"), self.create_wanted.emit)
         name = self._name
         if self.box.findData(name) < 0:
             return
         shown = name.replace("&", "&&")
-        update = self.menu.addAction(f"Save the changes in “{shown}”")
+        update = self.menu.addAction(tr("Save the changes in “{shown}”", shown=shown))
         update.setEnabled(self._is_changed)
         update.triggered.connect(lambda: self.update_wanted.emit(name))
         self._add("Begin new chats with it", self.default_wanted).setEnabled(name != self._default)

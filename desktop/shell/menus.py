@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu
 from desktop import wording
 from desktop.shell.main_window import MainWindow
 from desktop.shell.navigation import SHORTCUTS, Page
+from desktop.translation import tr
 from engine.messages import KernelChoice
 
 
@@ -35,29 +36,29 @@ class Menus(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         bar = window.menuBar()
-        self._fill_chat(bar.addMenu("&Chat"), window)
-        engine = bar.addMenu("&Engine")
-        kernels = engine.addMenu("&Kernels")
+        self._fill_chat(bar.addMenu(tr("&Chat")), window)
+        engine = bar.addMenu(tr("&Engine"))
+        kernels = engine.addMenu(tr("&Kernels"))
         kernels.setToolTipsVisible(True)
         self.kernels = {
             name: _choice(kernels, wording.KERNEL_HELP[name], name)
             for name in get_args(KernelChoice)
         }
         self._exclusive(self.kernels, self.kernel_chosen.emit)
-        engine.addAction("Open the engine's &log", self.log_wanted.emit)
-        view = bar.addMenu("&View")
+        engine.addAction(tr("Open the engine's &log"), self.log_wanted.emit)
+        view = bar.addMenu(tr("&View"))
         self.pages = {page: self._page(view, page) for page in Page}
-        sidebar = view.addAction("&List of chats")
+        sidebar = view.addAction(tr("&List of chats"))
         sidebar.setShortcut(QKeySequence("Ctrl+B"))
         sidebar.triggered.connect(self.sidebar_wanted)
-        figures = view.addAction("&Figures in full")
+        figures = view.addAction(tr("&Figures in full"))
         figures.setShortcut(QKeySequence("Ctrl+T"))
         figures.triggered.connect(self.figures_wanted)
         view.addSeparator()
         self.themes = {name: _choice(view, text, name) for name, text in wording.THEMES.items()}
         self._exclusive(self.themes, self.theme_chosen.emit)
         self._fill_zoom(view)
-        shortcuts = bar.addMenu("&Help").addAction("&Keyboard shortcuts")
+        shortcuts = bar.addMenu(tr("&Help")).addAction(tr("&Keyboard shortcuts"))
         shortcuts.setShortcuts([QKeySequence("F1"), QKeySequence("Ctrl+/")])
         shortcuts.triggered.connect(self.shortcuts_wanted)
 

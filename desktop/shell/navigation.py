@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QToolButton, Q
 
 from desktop.icons import icon
 from desktop.theme import Palette
+from desktop.translation import tr
 from desktop.widgets import styled
 
 _WIDE, _COMPACT = 84, 52  # px
@@ -35,7 +36,7 @@ class Navigation(QFrame):
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         styled(self, "navigation")
-        self.setAccessibleName("Pages")
+        self.setAccessibleName(tr("Pages"))
         self.buttons: dict[Page, QToolButton] = {}
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)

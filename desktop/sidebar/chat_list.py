@@ -9,6 +9,7 @@ from desktop.sidebar.delegate import MORE, ChatDelegate
 from desktop.sidebar.model import ChatListModel
 from desktop.sidebar.rows import AnyRow, ChatRow, FolderRow, FoundRow, chat_of
 from desktop.theme import Palette
+from desktop.translation import tr
 from desktop.widgets import styled
 
 
@@ -27,7 +28,7 @@ class ChatList(QListView):
         self._delegate = ChatDelegate(palette, self)
         self.setModel(model)
         self.setItemDelegate(self._delegate)
-        self.setAccessibleName("Chats")
+        self.setAccessibleName(tr("Chats"))
         self.setMouseTracking(True)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setLayoutMode(QListView.LayoutMode.Batched)  # thousands of chats block nothing

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from desktop.chats.exporting import Form
 from desktop.history import Chat, Folder
+from desktop.translation import tr
 
 Act = Callable[[], object]
 
@@ -30,39 +31,39 @@ def chat_menu(
 ) -> QMenu:
     """Return what can be done with a chat."""
     menu = _menu(parent)
-    menu.addAction("Rename\tF2", rename)
-    menu.addAction("Unpin" if chat.pinned else "Pin", lambda: pin(not chat.pinned))
-    places = menu.addMenu("Move to")
+    menu.addAction(tr("Rename\tF2"), rename)
+    menu.addAction(tr("Unpin") if chat.pinned else tr("Pin"), lambda: pin(not chat.pinned))
+    places = menu.addMenu(tr("Move to"))
     for folder in folders:
         action = places.addAction(folder.name.replace("&", "&&"), _call(move, folder.id))
         action.setEnabled(folder.id != chat.folder)
     if chat.folder is not None:
-        places.addAction("No folder", lambda: move(None))
+        places.addAction(tr("No folder"), lambda: move(None))
     places.addSeparator()
-    places.addAction("New folder", add_folder)
-    exports = menu.addMenu("Export")
+    places.addAction(tr("New folder"), add_folder)
+    exports = menu.addMenu(tr("Export"))
     for form, name in _FORMS.items():
         exports.addAction(name, _call(export, form))
     menu.addSeparator()
-    menu.addAction("Delete\tDel", delete)
+    menu.addAction(tr("Delete\tDel"), delete)
     return menu
 
 
 def folder_menu(parent: QWidget, *, rename: Act, delete: Act) -> QMenu:
     """Return what can be done with a folder."""
     menu = _menu(parent)
-    menu.addAction("Rename\tF2", rename)
-    menu.addAction("Delete the folder\tDel", delete)
+    menu.addAction(tr("Rename\tF2"), rename)
+    menu.addAction(tr("Delete the folder\tDel"), delete)
     return menu
 
 
 def more_menu(parent: QWidget, *, add_folder: Act, import_file: Act, export_all: Act) -> QMenu:
     """Return what can be done with all chats."""
     menu = _menu(parent)
-    menu.addAction("New folder", add_folder)
+    menu.addAction(tr("New folder"), add_folder)
     menu.addSeparator()
-    menu.addAction("Import chats…", import_file)
-    menu.addAction("Export all chats…", export_all)
+    menu.addAction(tr("Import chats…"), import_file)
+    menu.addAction(tr("Export all chats…"), export_all)
     return menu
 
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from desktop.chats.shelf import Listing
 from desktop.history import Chat, Folder, Found
+from desktop.translation import tr
 
 UNTITLED = "New chat"
 
@@ -19,7 +20,7 @@ class Heading:
     text: str
 
 
-PINNED = Heading("Pinned")
+PINNED = Heading(tr("Pinned"))
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def listed_rows(
     if pinned:
         made += [PINNED, *rows(pinned)]
     if listing.folders:
-        made.append(Heading("Folders"))
+        made.append(Heading(tr("Folders")))
     for folder in listing.folders:
         within = [chat for chat in filed if chat.folder == folder.id]
         made.append(FolderRow(folder, len(within), folder.id not in closed))
@@ -148,12 +149,12 @@ def listed_rows(
             made += rows(within, inside=True)
     for name, group in groupby(loose, lambda chat: period(chat.updated, today)):
         made += [Heading(name), *rows(group)]
-    return made or [NoteRow("Your chats appear here.")]
+    return made or [NoteRow(tr("Your chats appear here."))]
 
 
 def found_rows(found: Sequence[Found]) -> list[AnyRow]:
     """Return what a search found."""
-    return [FoundRow(hit) for hit in found] or [NoteRow("Nothing was found.")]
+    return [FoundRow(hit) for hit in found] or [NoteRow(tr("Nothing was found."))]
 
 
 def period(moment: float, today: date) -> str:
