@@ -45,8 +45,7 @@ class JobStrip(QFrame):
         if job is None:
             self.hide()
             return
-        amount = f", {wording.size(job.done)} of {wording.size(job.total)}" if job.total else "…"
-        self._show(f"{job.doing}{amount}", is_running=True)
+        self._show(_words(job), is_running=True)
         self.bar.setRange(0, _STEPS if job.total else 0)
         self.bar.setValue(_STEPS * job.done // job.total if job.total else 0)
 
@@ -68,3 +67,10 @@ class JobStrip(QFrame):
         self.cancel.setVisible(is_running)
         self.dismiss.setVisible(not is_running)
         self.show()
+
+
+def _words(job: Job) -> str:
+    if not job.total:
+        return f"{job.doing}…"
+    done, total = wording.size(job.done), wording.size(job.total)
+    return tr("{doing}, {done} of {total}", doing=job.doing, done=done, total=total)

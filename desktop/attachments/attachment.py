@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from desktop.translation import tr
 from engine.errors import AttachmentRefused
 
 MOST_TEXT_BYTES = 2_000_000  # some 500,000 tokens: above any context that a CPU reads in time
@@ -48,7 +47,7 @@ def read_attachment(path: Path) -> Attachment:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a folder, a device, a pipe that would block
-            raise _refused(name, tr("it is not a file"), _ATTACH_TEXT)
+            raise _refused(name, "it is not a file", _ATTACH_TEXT)
         if _is_pdf(path):
             from desktop.attachments.pdf_text import read_apart  # only PDFs need it
 
@@ -57,10 +56,10 @@ def read_attachment(path: Path) -> Attachment:
         with path.open("rb") as file:
             data = file.read(MOST_TEXT_BYTES + 1)
     except OSError as error:
-        raise _refused(name, error.strerror or str(error), tr("Check the file.")) from error
+        raise _refused(name, error.strerror or str(error), "Check the file.") from error
     if len(data) > MOST_TEXT_BYTES:
         limit = f"it is larger than {MOST_TEXT_BYTES / 1e6:.0f} MB"
-        raise _refused(name, limit, tr("Attach the part that matters."))
+        raise _refused(name, limit, "Attach the part that matters.")
     return Attachment(name=name, text=_decoded(name, data), size=len(data))
 
 
@@ -91,9 +90,9 @@ def _decoded(name: str, data: bytes) -> str:
     if text is None:
         text = _by_guess(data)
     if text is None or "\0" in text:
-        raise _refused(name, tr("it is not a text file"), _ATTACH_TEXT)
+        raise _refused(name, "it is not a text file", _ATTACH_TEXT)
     if not text.strip():
-        raise _refused(name, tr("there is no text in it"), _ATTACH_TEXT)
+        raise _refused(name, "there is no text in it", _ATTACH_TEXT)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -11,7 +11,7 @@ from desktop.attachments.chip import AttachmentChip
 from desktop.attachments.preview import AttachmentPreview
 from desktop.flow import Flow
 from desktop.translation import tr
-from desktop.widgets import button, label, styled
+from desktop.widgets import label, plain_button, plain_label, styled
 
 _GAP = 6  # px between chips, and between the rows
 
@@ -67,10 +67,12 @@ class AttachmentBar(QWidget):
         """Say why a file is not attached."""
         self._end(name)
         line = styled(QWidget(self), "trouble")
-        dismiss = button("✕", "chipRemove", "", f"Dismiss: {sentence}")
+        dismiss = plain_button(
+            "✕", "chipRemove", spoken=tr("Dismiss: {sentence}", sentence=sentence)
+        )
         row = QHBoxLayout(line)
         row.setContentsMargins(10, 4, 4, 4)
-        row.addWidget(label(sentence, "troubleText", wraps=True), 1)
+        row.addWidget(plain_label(sentence, "troubleText", wraps=True), 1)
         row.addWidget(dismiss, 0, Qt.AlignmentFlag.AlignTop)
         line.setAccessibleName(sentence)
         dismiss.clicked.connect(lambda: self._dismiss(line))

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 from desktop import wording
 from desktop.attachments.attachment import Attachment
 from desktop.translation import tr
-from desktop.widgets import button, label, styled
+from desktop.widgets import button, label, plain_button, styled
 
 _NAME = 190  # px at most
 
@@ -23,9 +23,11 @@ class AttachmentChip(QFrame):
         self.attachment = attachment
         self.name = button("", "chipName", "Show the text that the model is given")
         self.name.setText(_elided(self.name, attachment.name))
-        self.name.setAccessibleName(f"Attached file {attachment.name}: show its text")
+        self.name.setAccessibleName(tr("Attached file {name}: show its text", name=attachment.name))
         self.figures = label("", "chipFigures")
-        self.remove = button("✕", "chipRemove", "", f"Remove {attachment.name}")
+        self.remove = plain_button(
+            "✕", "chipRemove", spoken=tr("Remove {name}", name=attachment.name)
+        )
         self.remove.setToolTip(tr("Remove"))
         self.remove.setVisible(can_be_removed)
         row = QHBoxLayout(self)
@@ -40,7 +42,7 @@ class AttachmentChip(QFrame):
     def show_tokens(self, tokens: int | None) -> None:
         """Show how many tokens it takes, once that is known."""
         about = wording.file_size(self.attachment.size)
-        parts = [about, wording.count(tokens, "token")] if tokens is not None else [about]
+        parts = [about, wording.tokens(tokens)] if tokens is not None else [about]
         self.figures.setText(" · ".join(parts))
         self.setAccessibleName(f"{self.attachment.name}, {', '.join(parts)}")
         self.setToolTip(self.attachment.note)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from desktop.translation import tr
 from engine.errors import AttachmentRefused
 
 if TYPE_CHECKING:
@@ -55,9 +54,9 @@ def read_apart(path: Path, name: str, timeout_s: float = TIMEOUT_S) -> PdfText:
         )
         answer = msgspec.json.decode(child.stdout, type=PdfText | Refusal)
     except subprocess.TimeoutExpired:
-        answer = Refusal(tr("it takes too long to read"), _COPY_TEXT)
+        answer = Refusal("it takes too long to read", _COPY_TEXT)
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError):
-        answer = Refusal(tr("it is damaged, or no PDF"), _COPY_TEXT)
+        answer = Refusal("it is damaged, or no PDF", _COPY_TEXT)
     if isinstance(answer, Refusal):
         raise AttachmentRefused(name=name, reason=answer.reason, advice=answer.advice)
     return answer
@@ -77,16 +76,14 @@ def extract(path: Path) -> PdfText | Refusal:
     from pypdf.errors import DependencyError
 
     if path.stat().st_size > _MOST_BYTES:
-        return Refusal(f"it is larger than {_MOST_BYTES / 1e6:.0f} MB", tr("Attach a part of it."))
+        return Refusal(f"it is larger than {_MOST_BYTES / 1e6:.0f} MB", "Attach a part of it.")
     with contextlib.closing(PdfReader(path)) as reader:
         try:
             locked = reader.is_encrypted and not reader.decrypt("")
         except DependencyError:  # a cipher that pypdf has from another library alone
             locked = True
         if locked:
-            return Refusal(
-                tr("it is encrypted"), tr("Save a copy without a password and attach that.")
-            )
+            return Refusal("it is encrypted", "Save a copy without a password and attach that.")
         return _text_of(reader)
 
 
@@ -102,7 +99,7 @@ def _text_of(reader: "PdfReader") -> PdfText | Refusal:
         length += len(texts[-1])
     text = "\n\n".join(filter(None, texts))[:_MOST_CHARACTERS]
     if not text:
-        return Refusal(tr("there is no text in it, only pictures of pages"), _COPY_TEXT)
+        return Refusal("there is no text in it, only pictures of pages", _COPY_TEXT)
     cut = len(texts) < pages or length > _MOST_CHARACTERS
     clean = text.encode("utf-8", "replace").decode().replace("\0", "")
     return PdfText(clean, f"the first {len(texts)} of {pages} pages" if cut else "")

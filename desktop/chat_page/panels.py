@@ -17,16 +17,16 @@ from PySide6.QtWidgets import (
 
 from desktop import wording
 from desktop.state import Notice, State, WayOut
-from desktop.translation import tr
-from desktop.widgets import button, label, styled
+from desktop.translation import mark, tr
+from desktop.widgets import button, label, plain_button, styled
 from engine.messages import Loaded, Progress
 from engine.models import DEMO_NOTICE
 
 EXAMPLES = (
-    "Tell me a story about a fox.",
-    "What is 3 plus 4?",
-    "What is int4?",
-    "Who are you?",
+    mark("Tell me a story about a fox."),
+    mark("What is 3 plus 4?"),
+    mark("What is int4?"),
+    mark("Who are you?"),
 )
 
 
@@ -53,11 +53,11 @@ class Welcome(QWidget):
             column.addWidget(line)
         column.addSpacing(14)
         for text in EXAMPLES:
-            column.addWidget(self._example(text), 0, Qt.AlignmentFlag.AlignHCenter)
+            column.addWidget(self._example(tr(text)), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
 
     def _example(self, text: str) -> QPushButton:
-        example = button(text, "example", spoken=f"Ask: {text}")
+        example = plain_button(text, "example", spoken=tr("Ask: {question}", question=text))
         example.setMinimumWidth(280)
         example.clicked.connect(lambda: self.example_chosen.emit(text))
         self.examples.append(example)
@@ -135,7 +135,7 @@ class DemoBanner(QFrame):
         if loaded is None:
             return
         if loaded.is_demo:
-            self.text.setText(DEMO_NOTICE)
+            self.text.setText(tr(DEMO_NOTICE))
         self.setVisible(loaded.is_demo)
 
 
@@ -173,8 +173,11 @@ class UnsavedBanner(QFrame):
         """Appear, and stay."""
         self.sentence.setText(notice.sentence)
         self.way_out.setText(
-            f"{notice.way_out} Until then, what you write here lasts as long as this window: "
-            "export what you want to keep."
+            tr(
+                "{way_out} Until then, what you write here lasts as long as this window: "
+                "export what you want to keep.",
+                way_out=notice.way_out,
+            )
         )
         self.setAccessibleName(notice.sentence)
         self.show()
@@ -201,7 +204,7 @@ class NoticePanel(QFrame):
         row = QHBoxLayout()
         row.setSpacing(8)
         for offer in WayOut:
-            self.buttons[offer] = button(offer.value, "noticeButton")
+            self.buttons[offer] = plain_button(tr(offer.value), "noticeButton")
             row.addWidget(self.buttons[offer])
         row.addStretch()
         row.addWidget(self.dismiss)

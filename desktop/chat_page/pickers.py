@@ -24,7 +24,7 @@ from desktop.icons import icon
 from desktop.state import Selection
 from desktop.theme import Palette
 from desktop.translation import tr
-from desktop.widgets import button, styled
+from desktop.widgets import button, plain_button, styled
 from engine.messages import Loaded, Precision
 from engine.models import LocalModel
 
@@ -66,7 +66,7 @@ class ModelPicker(QPushButton):
         known = next((model.title for model in self._models if model.name == name), "")
         self._selected = name
         self._title = title or known or Path(name).name
-        self.setAccessibleName(f"Model: {self._title}")
+        self.setAccessibleName(tr("Model: {title}", title=self._title))
         self.updateGeometry()
         self._show_title()
         self._fill()
@@ -135,7 +135,8 @@ class PrecisionPicker(QFrame):
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(2)
         for precision, explanation in wording.PRECISION_HELP.items():
-            choice = button(str(precision), "segment", explanation, f"Precision {precision}")
+            spoken = tr("Precision {precision}", precision=precision)
+            choice = plain_button(str(precision), "segment", tr(explanation), spoken)
             choice.setCheckable(True)
             self._group.addButton(choice)
             self.buttons[precision] = choice
@@ -164,7 +165,7 @@ class Header(QWidget):
         self.sidebar.clicked.connect(self.sidebar_wanted)
         self.models = ModelPicker()
         self.precisions = PrecisionPicker()
-        self.new_chat = button(" New chat", "outlined", "Start a new chat (Ctrl+N)", "New chat")
+        self.new_chat = button("New chat", "outlined", "Start a new chat (Ctrl+N)")
         self.new_chat.clicked.connect(self.new_chat_wanted)
         self.settings = styled(QToolButton(), "tool")
         self.settings.setCheckable(True)
@@ -194,7 +195,8 @@ class Header(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave a narrow header's width to the model's name."""
         super().resizeEvent(event)
-        self.new_chat.setText(tr(" New chat") if self.width() >= _ROOMY else "")
+        is_roomy = self.width() >= _ROOMY
+        self.new_chat.setText(f" {tr('New chat')}" if is_roomy else "")  # away from the icon
 
     @Slot(object)
     def show_selection(self, selection: Selection) -> None:

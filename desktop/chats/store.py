@@ -84,7 +84,8 @@ class Store(QObject):
             otherwise(Notice(error.said, error.advice))
         except Exception as error:  # who waits for it must not wait for ever
             _log.exception("in the history's thread")
-            sentence = f"Tern met a fault of its own ({type(error).__name__}: {error})."
+            fault = f"{type(error).__name__}: {error}"
+            sentence = tr("Tern met a fault of its own ({fault}).", fault=fault)
             otherwise(Notice(sentence, tr("Please report it.")))
         else:
             then(result)

@@ -21,7 +21,7 @@ from desktop.rows import RowList, RowModel
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.translation import tr
-from desktop.widgets import button, label
+from desktop.widgets import button, label, plain_button, plain_label
 
 
 class FindView(QWidget):
@@ -39,8 +39,10 @@ class FindView(QWidget):
         self.field.setClearButtonEnabled(True)
         for clear in self.field.findChildren(QToolButton):
             clear.setAccessibleName(tr("Clear"))
-        self.search = button("Search", "primary", f"Ask {host}", "Search the Hub")
-        self.hint = label(f"Enter asks {host}; nothing is sent before.", "hint", wraps=True)
+        asks = tr("Ask {host}", host=host)
+        self.search = plain_button(tr("Search"), "primary", asks, tr("Search the Hub"))
+        promise = tr("Enter asks {host}; nothing is sent before.", host=host)
+        self.hint = plain_label(promise, "hint", wraps=True)
         self.sort = QComboBox()
         self.sort.addItem(tr("By downloads"), "downloads")
         self.sort.addItem(tr("By likes"), "likes")

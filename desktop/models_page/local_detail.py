@@ -9,7 +9,7 @@ from desktop.models_page.fitting import Outlooks
 from desktop.models_page.parts import Facts, FitTable, NoticeBox, Scroller
 from desktop.state import Notice
 from desktop.theme import Palette
-from desktop.translation import tr
+from desktop.translation import tr, trn
 from desktop.widgets import button, label, styled
 from engine.store.local import Origin, StoredModel
 from engine.store.verify import Verification
@@ -99,9 +99,7 @@ class LocalDetail(QWidget):
         if self._model is None or model.name != self._model.name:
             return
         self._damage = result if result.damaged else None
-        count = wording.count(len(result.files), "file")
-        how = "every byte was compared" if result.by_hash else "no hashes of it are known here"
-        self.verdict.setText(tr("It is sound: {count}, {how}.", count=count, how=how))
+        self.verdict.setText(_verdict(len(result.files), result.by_hash))
         self.verdict.setVisible(not result.damaged)
         self._show_notice(model)
 
@@ -129,16 +127,33 @@ class LocalDetail(QWidget):
             self.fetch_wanted.emit(self._model)
 
 
+def _verdict(files: int, by_hash: bool) -> str:
+    if by_hash:
+        return trn(
+            "It is sound: {count} file, every byte was compared.",
+            "It is sound: {count} files, every byte was compared.",
+            files,
+        )
+    return trn(
+        "It is sound: {count} file, no hashes of it are known here.",
+        "It is sound: {count} files, no hashes of it are known here.",
+        files,
+    )
+
+
 def _facts(model: StoredModel) -> list[tuple[str, str]]:
     config = model.config
-    packed = [(f"Packed, {p}", wording.size(size)) for p, size in phrases.packed_sizes(model)]
+    packed = [
+        (tr("Packed, {precision}", precision=p), wording.size(size))
+        for p, size in phrases.packed_sizes(model)
+    ]
     return [
-        ("Comes from", phrases.origin(model)),
-        ("Folder", str(model.folder)),
-        ("On disk", wording.size(model.disk)),
+        (tr("Comes from"), phrases.origin(model)),
+        (tr("Folder"), str(model.folder)),
+        (tr("On disk"), wording.size(model.disk)),
         *packed,
-        ("Parameters", phrases.parameters(config.parameters) if config else ""),
-        ("Context", f"{config.max_context:,} tokens" if config else ""),
-        ("Architecture", config.architecture if config else ""),
-        ("Revision", model.revision[:12]),
+        (tr("Parameters"), phrases.parameters(config.parameters) if config else ""),
+        (tr("Context"), wording.tokens(config.max_context) if config else ""),
+        (tr("Architecture"), config.architecture if config else ""),
+        (tr("Revision"), model.revision[:12]),
     ]

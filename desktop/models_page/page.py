@@ -26,8 +26,8 @@ from desktop.models_page.offer_detail import OfferDetail
 from desktop.models_page.parts import NoticeBox
 from desktop.state import Notice
 from desktop.theme import Palette
-from desktop.translation import tr
-from desktop.widgets import button, styled
+from desktop.translation import mark, tr
+from desktop.widgets import button, plain_button, styled
 
 _BESIDE = 760  # px of width from which list and detail stand beside each other
 _LIST = 460  # px at most
@@ -36,9 +36,9 @@ _LIST = 460  # px at most
 class Tab(StrEnum):
     """The parts of the page; the value is what they are called."""
 
-    LOCAL = "On this computer"
-    FIND = "Find"
-    DOWNLOADS = "Downloads"
+    LOCAL = mark("On this computer")
+    FIND = mark("Find")
+    DOWNLOADS = mark("Downloads")
 
 
 class ModelsPage(QWidget):
@@ -59,7 +59,7 @@ class ModelsPage(QWidget):
         self.hindrance = NoticeBox()
         self.hindrance.acted.connect(self.settings_wanted)
         self.tabs: dict[Tab, QPushButton] = {}
-        self.back = button("‹  All models", "link", spoken="Back to the list")
+        self.back = button("All models", "link", spoken="Back to the list")
         self.back.clicked.connect(lambda: self.show_detail(False))
         self._group = QButtonGroup(self)
         self._group.buttonClicked.connect(self._on_tab)
@@ -110,7 +110,7 @@ class ModelsPage(QWidget):
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(2)
         for tab in Tab:
-            choice = button(tab.value, "tab")
+            choice = plain_button(tr(tab.value), "tab")
             choice.setCheckable(True)
             self._group.addButton(choice)
             self.tabs[tab] = choice
@@ -161,7 +161,8 @@ class ModelsPage(QWidget):
     @Slot(object)
     def show_count(self, states: tuple[object, ...]) -> None:
         """Say in the tab how many downloads there are."""
-        text = f"{Tab.DOWNLOADS} ({len(states)})" if states else str(Tab.DOWNLOADS)
+        name = tr(Tab.DOWNLOADS)
+        text = f"{name} ({len(states)})" if states else name
         self.tabs[Tab.DOWNLOADS].setText(text)
         self.tabs[Tab.DOWNLOADS].setAccessibleName(text)
 

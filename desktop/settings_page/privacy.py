@@ -6,7 +6,6 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
-    QCheckBox,
     QHBoxLayout,
     QHeaderView,
     QTableView,
@@ -14,13 +13,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop import wording
 from desktop.settings_page.ledger_table import LedgerModel
-from desktop.translation import tr
-from desktop.widgets import button, label, styled
+from desktop.translation import mark, tr, trn
+from desktop.widgets import button, check, label, plain_label, styled
 from engine.network import Connection
 
-_PROMISE = (
+_PROMISE = mark(
     "Tern connects to {host} when you search for a model, look at one or download one, and to the "
     "servers that it names for the files. It connects to nothing else, and never by itself: no "
     "telemetry, no updates, no fonts, no pictures."
@@ -36,9 +34,9 @@ class PrivacySection(QWidget):
 
     def __init__(self, host: str) -> None:
         super().__init__()
-        self.sealed = QCheckBox("Sealed mode: connect to nothing at all")
-        self.sealed.setAccessibleName(self.sealed.text())
-        self.sealed.setAccessibleDescription(tr("Every connection is refused while it is on."))
+        self.sealed = check(
+            "Sealed mode: connect to nothing at all", "Every connection is refused while it is on."
+        )
         self.token = label("", "plain", wraps=True)
         self.forget = button("Forget the token", "outlined")
         self.forget.hide()
@@ -62,7 +60,7 @@ class PrivacySection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
         column.addWidget(self.sealed)
-        column.addWidget(label(_PROMISE.format(host=host), "muted", wraps=True))
+        column.addWidget(plain_label(tr(_PROMISE, host=host), "muted", wraps=True))
         column.addLayout(tokens)
         column.addWidget(label("Connections so far", "section"))
         column.addLayout(counts)
@@ -109,7 +107,12 @@ class PrivacySection(QWidget):
         """List the connections that were made or refused."""
         self.connections.show(connections)
         self.table.setVisible(bool(connections))
-        count = wording.count(len(connections), "connection")
         self.count.setText(
-            tr("{count}, the newest first.", count=count) if connections else tr("None so far.")
+            trn(
+                "{count} connection, the newest first.",
+                "{count} connections, the newest first.",
+                len(connections),
+            )
+            if connections
+            else tr("None so far.")
         )

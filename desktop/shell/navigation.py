@@ -3,11 +3,13 @@
 from enum import StrEnum
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QToolButton, QVBoxLayout
 
+from desktop import wording
 from desktop.icons import icon
 from desktop.theme import Palette
-from desktop.translation import tr
+from desktop.translation import mark, tr
 from desktop.widgets import styled
 
 _WIDE, _COMPACT = 84, 52  # px
@@ -16,9 +18,9 @@ _WIDE, _COMPACT = 84, 52  # px
 class Page(StrEnum):
     """The pages of the window; the value is what they are called."""
 
-    CHAT = "Chat"
-    MODELS = "Models"
-    SETTINGS = "Settings"
+    CHAT = mark("Chat")
+    MODELS = mark("Models")
+    SETTINGS = mark("Settings")
 
 
 SHORTCUTS: dict[Page, str] = {
@@ -62,11 +64,12 @@ class Navigation(QFrame):
 
     def _button(self, page: Page) -> QToolButton:
         made = styled(QToolButton(), "page")
-        made.setText(page.value)
+        keys = QKeySequence(SHORTCUTS[page]).toString(QKeySequence.SequenceFormat.NativeText)
+        made.setText(tr(page.value))
         made.setCheckable(True)
         made.setIconSize(QSize(22, 22))
-        made.setToolTip(f"{page.value} ({SHORTCUTS[page]})")
-        made.setAccessibleName(page.value)
+        made.setToolTip(f"{made.text()} ({keys})")
+        made.setAccessibleName(made.text())
         made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._group.addButton(made)
         self.buttons[page] = made
@@ -81,7 +84,7 @@ class Navigation(QFrame):
         self.progress.setVisible(share is not None)
         if share is not None:
             self.progress.setValue(round(share * 1000))
-        spoken = "" if share is None else f"Downloads: {share:.0%}"
+        spoken = "" if share is None else tr("Downloads: {share}", share=wording.percent(share))
         self.progress.setAccessibleName(spoken)
         self.progress.setToolTip(spoken)
         self.buttons[Page.MODELS].setAccessibleDescription(spoken)

@@ -85,7 +85,7 @@ class ShortcutsDialog(QDialog):
         self.search.setPlaceholderText(tr("Search what it does, or a key"))
         self.search.setAccessibleName(tr("Search the shortcuts"))
         self.search.setClearButtonEnabled(True)
-        self.nothing = label(tr("No shortcut fits."), "muted")
+        self.nothing = label("No shortcut fits.", "muted")
         self._keys = QStandardItemModel(self)
         self.shown = QSortFilterProxyModel(self)
         self.shown.setSourceModel(self._keys)

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Sequence
 
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 from desktop.chats.exporting import Form
 from desktop.history import Chat, Folder
-from desktop.translation import tr
+from desktop.translation import mark, tr
 
 Act = Callable[[], object]
 
 _FORMS: dict[Form, str] = {
-    Form.MARKDOWN: "As Markdown…",
-    Form.HTML: "As a web page…",
-    Form.JSON: "As JSON, with all versions…",
+    Form.MARKDOWN: mark("As Markdown…"),
+    Form.HTML: mark("As a web page…"),
+    Form.JSON: mark("As JSON, with all versions…"),
 }
 
 
@@ -31,7 +33,7 @@ def chat_menu(
 ) -> QMenu:
     """Return what can be done with a chat."""
     menu = _menu(parent)
-    menu.addAction(tr("Rename\tF2"), rename)
+    menu.addAction(_with_key(tr("Rename"), Qt.Key.Key_F2), rename)
     menu.addAction(tr("Unpin") if chat.pinned else tr("Pin"), lambda: pin(not chat.pinned))
     places = menu.addMenu(tr("Move to"))
     for folder in folders:
@@ -43,17 +45,17 @@ def chat_menu(
     places.addAction(tr("New folder"), add_folder)
     exports = menu.addMenu(tr("Export"))
     for form, name in _FORMS.items():
-        exports.addAction(name, _call(export, form))
+        exports.addAction(tr(name), _call(export, form))
     menu.addSeparator()
-    menu.addAction(tr("Delete\tDel"), delete)
+    menu.addAction(_with_key(tr("Delete"), Qt.Key.Key_Delete), delete)
     return menu
 
 
 def folder_menu(parent: QWidget, *, rename: Act, delete: Act) -> QMenu:
     """Return what can be done with a folder."""
     menu = _menu(parent)
-    menu.addAction(tr("Rename\tF2"), rename)
-    menu.addAction(tr("Delete the folder\tDel"), delete)
+    menu.addAction(_with_key(tr("Rename"), Qt.Key.Key_F2), rename)
+    menu.addAction(_with_key(tr("Delete the folder"), Qt.Key.Key_Delete), delete)
     return menu
 
 
@@ -71,6 +73,11 @@ def _menu(parent: QWidget) -> QMenu:
     menu = QMenu(parent)
     menu.aboutToHide.connect(menu.deleteLater)
     return menu
+
+
+def _with_key(text: str, key: Qt.Key) -> str:
+    """Return a menu's text with the key that does the same in the list."""
+    return f"{text}\t{QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)}"
 
 
 def _call(act: Callable[..., object], value: object) -> Act:

@@ -8,19 +8,31 @@ from typing import TypeAlias
 
 from desktop.chats.shelf import Listing
 from desktop.history import Chat, Folder, Found
-from desktop.translation import tr
+from desktop.translation import mark, tr, trn
 
-UNTITLED = "New chat"
+UNTITLED = mark("New chat")
+_MONTHS = (
+    mark("January"),
+    mark("February"),
+    mark("March"),
+    mark("April"),
+    mark("May"),
+    mark("June"),
+    mark("July"),
+    mark("August"),
+    mark("September"),
+    mark("October"),
+    mark("November"),
+    mark("December"),
+)
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A line above a group."""
+    """A line above a group. is_pinned: that of the pinned chats."""
 
     text: str
-
-
-PINNED = Heading(tr("Pinned"))
+    is_pinned: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,9 @@ def folder_of(row: AnyRow) -> int | None:
 
 def is_among_pinned(row: AnyRow) -> bool:
     """Return whether what is dropped on the row is pinned."""
-    return row == PINNED or (isinstance(row, ChatRow) and row.chat.pinned)
+    return (isinstance(row, Heading) and row.is_pinned) or (
+        isinstance(row, ChatRow) and row.chat.pinned
+    )
 
 
 def text_of(row: AnyRow) -> str:
@@ -102,7 +116,7 @@ def text_of(row: AnyRow) -> str:
             return row.folder.name
         case ChatRow() | FoundRow():
             chat = chat_of(row)
-            return (chat and chat.title) or UNTITLED
+            return (chat and chat.title) or tr(UNTITLED)
         case Heading() | NoteRow():
             return row.text
 
@@ -112,10 +126,13 @@ def spoken(row: AnyRow) -> str:
     parts = [text_of(row)]
     match row:
         case FolderRow():
-            parts = [f"Folder {row.folder.name}", f"{row.count} chats"]
-            parts.append("open" if row.is_open else "closed")
+            parts = [
+                tr("Folder {name}", name=row.folder.name),
+                trn("{count} chat", "{count} chats", row.count),
+            ]
+            parts.append(tr("open") if row.is_open else tr("closed"))
         case ChatRow():
-            parts += ["pinned"] * row.chat.pinned + ["being answered"] * row.is_growing
+            parts += [tr("pinned")] * row.chat.pinned + [tr("being answered")] * row.is_growing
         case FoundRow():
             parts.append(row.found.snippet)
         case _:
@@ -139,7 +156,7 @@ def listed_rows(
     loose = [chat for chat in listing.chats if chat.folder is None and not chat.pinned]
     made: list[AnyRow] = []
     if pinned:
-        made += [PINNED, *rows(pinned)]
+        made += [Heading(tr("Pinned"), is_pinned=True), *rows(pinned)]
     if listing.folders:
         made.append(Heading(tr("Folders")))
     for folder in listing.folders:
@@ -162,11 +179,13 @@ def period(moment: float, today: date) -> str:
     day = datetime.fromtimestamp(moment).date()
     age = (today - day).days
     if age <= 0:
-        return "Today"
+        return tr("Today")
     if age == 1:
-        return "Yesterday"
+        return tr("Yesterday")
     if age <= 7:
-        return "Previous 7 days"
+        return tr("Previous 7 days")
     if age <= 30:
-        return "Previous 30 days"
-    return f"{day:%B %Y}" if day.year == today.year else f"{day:%Y}"
+        return tr("Previous 30 days")
+    if day.year != today.year:
+        return f"{day:%Y}"
+    return tr("{month} {year}", month=tr(_MONTHS[day.month - 1]), year=day.year)

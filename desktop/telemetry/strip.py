@@ -11,7 +11,7 @@ from desktop import wording
 from desktop.telemetry import figures
 from desktop.telemetry.figures import Figure
 from desktop.translation import tr
-from desktop.widgets import button, label, styled
+from desktop.widgets import button, plain_label, styled
 from engine.messages import Chunk, Done, Loaded, Memory, Prefilled
 
 _LIVE = 100  # ms between two updates of the live figures
@@ -26,11 +26,11 @@ class Shown(QWidget):
         super().__init__()
         self._name = tr(figure.name)
         self._how = tr(figure.how)
-        self.value = label(wording.UNKNOWN, "figure")
+        self.value = plain_label(wording.UNKNOWN, "figure")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
-        column.addWidget(label(self._name, "label"))
+        column.addWidget(plain_label(self._name, "label"))
         column.addWidget(self.value)
         self.setToolTip(self._how)
         self.show_value(wording.UNKNOWN)
@@ -79,10 +79,10 @@ class TelemetryStrip(QWidget):
         self.context = ShownContext()
         self.kernel = Shown(figures.KERNEL)
         self.details = button(
-            tr("Details"),
+            "Details",
             "quiet",
-            tr("All figures, their course, and how they are computed (Ctrl+T)"),
-            tr("Details of the figures"),
+            "All figures, their course, and how they are computed (Ctrl+T)",
+            "Details of the figures",
         )
         self.details.clicked.connect(self.details_wanted)
         self._figures = [

@@ -24,7 +24,7 @@ from desktop.transcript.message_view import SIDE, Means, MessageView, estimate
 from desktop.transcript.question_view import QuestionView
 from desktop.transcript.shown_message import Act, ShownMessage
 from desktop.transcript.throttle import RepaintThrottle
-from desktop.translation import mark
+from desktop.translation import mark, tr
 from desktop.widgets import button, styled
 from engine.messages import Progress
 

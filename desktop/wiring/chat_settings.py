@@ -56,11 +56,11 @@ def connect_personas(window: MainWindow, desk: Desk, personas: PersonaFile) -> N
     acts = _PersonaActs(window, desk, personas)
     bar = window.chat.settings.personas
     bar.chosen.connect(acts.put_on)
-    bar.create_wanted.connect(lambda: _ask_name(window, "New persona", "", acts.create))
+    bar.create_wanted.connect(lambda: _ask_name(window, tr("New persona"), "", acts.create))
     bar.update_wanted.connect(acts.update)
     bar.rename_wanted.connect(
         lambda name: _ask_name(
-            window, "Rename the persona", name, lambda new: acts.rename(name, new)
+            window, tr("Rename the persona"), name, lambda new: acts.rename(name, new)
         )
     )
     bar.duplicate_wanted.connect(acts.duplicate)

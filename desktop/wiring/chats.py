@@ -129,7 +129,7 @@ def shown(message: Message, is_last: bool, is_first_read: bool = False) -> Shown
         content=message.content,
         state=state,
         siblings=message.siblings,
-        caption="Reading the prompt…" if waits else said,
+        caption=tr("Reading the prompt…") if waits else said,
         attachments=message.attachments,
-        mark=wording.FIRST_READ if is_first_read else "",
+        mark=tr(wording.FIRST_READ) if is_first_read else "",
     )

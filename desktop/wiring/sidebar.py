@@ -14,14 +14,14 @@ from desktop.history import Chat, Folder
 from desktop.shell.main_window import MainWindow
 from desktop.shell.menus import Menus
 from desktop.shell.navigation import Page
-from desktop.translation import tr
+from desktop.translation import mark, tr
 
 Leave = Callable[[Callable[[], object]], None]
 
 _FILTERS: dict[Form, str] = {
-    Form.MARKDOWN: "Markdown (*.md)",
-    Form.HTML: "Web page (*.html)",
-    Form.JSON: "JSON (*.json)",
+    Form.MARKDOWN: mark("Markdown (*.md)"),
+    Form.HTML: mark("Web page (*.html)"),
+    Form.JSON: mark("JSON (*.json)"),
 }
 
 
@@ -134,14 +134,14 @@ def connect_files(window: MainWindow, shelf: Shelf) -> None:
 
     def export(chat: Chat, form: Form) -> None:
         name, _ = QFileDialog.getSaveFileName(
-            window, tr("Export the chat"), file_name(chat, form), _FILTERS[form]
+            window, tr("Export the chat"), file_name(chat, form), tr(_FILTERS[form])
         )
         if name:
             shelf.export(chat.id, _with_ending(name, form), form)
 
     def export_all() -> None:
         name, _ = QFileDialog.getSaveFileName(
-            window, tr("Export all chats"), tr("Chats.json"), _FILTERS[Form.JSON]
+            window, tr("Export all chats"), tr("Chats.json"), tr(_FILTERS[Form.JSON])
         )
         if name:
             shelf.export_all(_with_ending(name, Form.JSON))
