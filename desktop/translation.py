@@ -4,6 +4,11 @@ A text is written in English where it is shown and looked up there: `tr("Stop")`
 name them, for other languages order them otherwise: `tr("Model: {title}", title=title)`. What is
 written down before the language is known (constants, enums) is marked by `mark` and looked up with
 `tr` where it is shown. `make translations` collects all of them (`packaging/translations.py`).
+
+What a person, a model or a file says is never looked up: a chat that is called "Stop" stays that.
+The sentences of `engine/errors.py`, which the terminal shares, are English for now, and so are the
+reasons inside them that the window finds (`desktop/attachments`, `desktop/history`): a sentence has
+one language.
 """
 
 import gettext
