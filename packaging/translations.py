@@ -66,6 +66,8 @@ def updated(file: Path, language: str, found: list[Found]) -> Catalog:
     if file.is_file():
         with file.open("rb") as stream:
             catalogue = read_po(stream, locale=language)
+    catalogue.header_comment = "# What Tern's window says."
+    catalogue.fuzzy = False
     catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
     for message in catalogue:  # where a text stands is for people; its line would change daily
         message.locations = [(name, 0) for name in sorted({name for name, _ in message.locations})]
