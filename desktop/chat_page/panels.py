@@ -56,12 +56,25 @@ class Welcome(QWidget):
             column.addWidget(self._example(tr(text)), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
 
+    @Slot(object)
+    def show_model(self, loaded: Loaded | None) -> None:
+        """Word the questions for `loaded`: the demo model knows English alone."""
+        if loaded:
+            for example, text in zip(self.examples, EXAMPLES, strict=True):
+                _word(example, text if loaded.is_demo else tr(text))
+
     def _example(self, text: str) -> QPushButton:
-        example = plain_button(text, "example", spoken=tr("Ask: {question}", question=text))
+        example = plain_button("", "example")
+        _word(example, text)
         example.setMinimumWidth(280)
-        example.clicked.connect(lambda: self.example_chosen.emit(text))
+        example.clicked.connect(lambda: self.example_chosen.emit(example.text()))
         self.examples.append(example)
         return example
+
+
+def _word(example: QPushButton, question: str) -> None:
+    example.setText(question)
+    example.setAccessibleName(tr("Ask: {question}", question=question))
 
 
 class LoadingPanel(QFrame):
