@@ -31,13 +31,13 @@ class _Active:
     language = "en"
 
 
-def tr(text: str, **facts: object) -> str:
+def tr(text: str, /, **facts: object) -> str:
     """Return `text` in the chosen language, or else in English, with its facts filled in."""
     said = _Active.catalogue.gettext(text) if text else ""  # "" is the catalogue's own header
     return said.format(**facts) if facts else said
 
 
-def trn(one: str, many: str, count: int, **facts: object) -> str:
+def trn(one: str, many: str, count: int, /, **facts: object) -> str:
     """Return the form of a text that suits `count`, which the text names as {count}."""
     said = _Active.catalogue.ngettext(one, many, count)
     return said.format(count=number(f"{count:,}"), **facts)

@@ -67,7 +67,7 @@ def updated(file: Path, language: str, found: list[Found]) -> Catalog:
         with file.open("rb") as stream:
             catalogue = read_po(stream, locale=language)
     catalogue.header_comment = "# What Tern's window says."
-    catalogue.version, catalogue.msgid_bugs_address = "1", ""
+    catalogue.project, catalogue.version, catalogue.msgid_bugs_address = "Tern", "1", ""
     catalogue.fuzzy = False
     catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
     for message in catalogue:  # where a text stands is for people; its line would change daily
