@@ -22,6 +22,9 @@ from engine.paths import assets_folder
 LANGUAGES: dict[str, str] = {"en": "English", "de": "Deutsch", "ar": "العربية"}
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 DOMAIN = "tern"
+# Unicode Bidirectional Algorithm (UAX 9): "left to right, by itself", and "the line is from right".
+_ISOLATE, _ISOLATE_END, _FROM_RIGHT = "\u2066", "\u2069", "\u200f"
+_BARE = {ord(","): None, ord("."): None}
 
 
 class _Active:
@@ -49,10 +52,22 @@ def mark(text: str) -> str:
 
 
 def number(figure: str) -> str:
-    """Return a number as the language writes it; `figure` is one of Python's, such as "1,234.5"."""
+    """Return a number as the language writes it; `figure` is one of Python's, such as "1,234.5".
+
+    A unit may follow it; among words that run from the right the two are kept together.
+    """
     if _Active.language == "de":
         return figure.translate({ord(","): ".", ord("."): ","})
+    has_unit = not figure.translate(_BARE).isdigit()
+    if has_unit and _Active.language in RIGHT_TO_LEFT:
+        return f"{_ISOLATE}{figure}{_ISOLATE_END}"
     return figure
+
+
+def line(parts: Iterable[str]) -> str:
+    """Return `parts` beside each other; the first of them does not decide where lines begin."""
+    begin = _FROM_RIGHT if _Active.language in RIGHT_TO_LEFT else ""
+    return begin + " · ".join(filter(None, parts))
 
 
 def language() -> str:

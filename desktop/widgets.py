@@ -32,6 +32,9 @@ def plain_label(text: str, look: str = "plain", wraps: bool = False) -> QLabel:
     made = styled(QLabel(text), look)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(wraps)
+    if made.isRightToLeft():  # else a text in Latin letters would stand at the other side
+        side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignAbsolute
+        made.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
     return made
 
 

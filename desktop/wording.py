@@ -1,7 +1,7 @@
 """Figures and short phrases as a person reads them. Pure functions; no Qt."""
 
 from desktop.history import Message
-from desktop.translation import mark, number, tr, trn
+from desktop.translation import line, mark, number, tr, trn
 from engine.fit import Fit
 from engine.messages import FinishReason, Loaded, Precision, Progress
 from engine.settings import ThemeChoice
@@ -82,10 +82,10 @@ def size(count: int) -> str:
     if count >= 1_000_000_000:
         return number(f"{count / 1e9:.2f} GB")
     if count >= 10_000_000:
-        return f"{count / 1e6:.0f} MB"
+        return number(f"{count / 1e6:.0f} MB")
     if count >= 100_000:
         return number(f"{count / 1e6:.1f} MB")
-    return f"{count / 1e3:.0f} kB" if count >= 1000 else f"{count} B"
+    return number(f"{count / 1e3:.0f} kB" if count >= 1000 else f"{count} B")
 
 
 def file_size(count: int) -> str:
@@ -93,7 +93,7 @@ def file_size(count: int) -> str:
     if count >= 1_000_000:
         return size(count)
     if count >= 1000:
-        return f"{count / 1000:.0f} kB"
+        return number(f"{count / 1000:.0f} kB")
     return trn("{count} byte", "{count} bytes", count)
 
 
@@ -106,7 +106,7 @@ def speed(tokens_per_s: float) -> str:
 
 def seconds(value: float) -> str:
     """Return a duration: "85 ms", "1.24 s"."""
-    return f"{value * 1000:.0f} ms" if value < 1 else number(f"{value:.2f} s")
+    return number(f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s")
 
 
 def percent(share: float) -> str:
@@ -138,7 +138,7 @@ def caption(message: Message) -> str:
         parts.append(tr("cut short"))
     elif message.state == "failed":
         parts.append(tr("no answer"))
-    return " · ".join(filter(None, parts))
+    return line(parts)
 
 
 def progress(step: Progress) -> str:

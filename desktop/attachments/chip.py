@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from desktop import wording
 from desktop.attachments.attachment import Attachment
-from desktop.translation import tr
+from desktop.translation import line, tr
 from desktop.widgets import button, label, plain_button, styled
 
 _NAME = 190  # px at most
@@ -43,7 +43,7 @@ class AttachmentChip(QFrame):
         """Show how many tokens it takes, once that is known."""
         about = wording.file_size(self.attachment.size)
         parts = [about, wording.tokens(tokens)] if tokens is not None else [about]
-        self.figures.setText(" · ".join(parts))
+        self.figures.setText(line(parts))
         self.setAccessibleName(f"{self.attachment.name}, {', '.join(parts)}")
         self.setToolTip(self.attachment.note)
 

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout,
 
 from desktop import wording
 from desktop.attachments.attachment import Attachment
-from desktop.translation import tr, trn
+from desktop.translation import line, tr, trn
 from desktop.widgets import button, plain_label, styled
 
 _SIZE = (680, 560)
@@ -32,7 +32,7 @@ class AttachmentPreview(QDialog):
         done = button("Close", "outlined")
         done.clicked.connect(self.accept)
         foot = QHBoxLayout()
-        foot.addWidget(plain_label(" · ".join(filter(None, parts)), "muted", wraps=True), 1)
+        foot.addWidget(plain_label(line(parts), "muted", wraps=True), 1)
         foot.addWidget(done)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 14, 16, 14)

@@ -187,8 +187,8 @@ class Header(QWidget):
     @Slot(object)
     def recolour(self, palette: Palette) -> None:
         """Draw the icons in the text's colour."""
-        self.sidebar.setIcon(icon("sidebar", palette.text))
-        self.settings.setIcon(icon("panel", palette.text))
+        self.sidebar.setIcon(icon("sidebar", palette.text, self.isRightToLeft()))
+        self.settings.setIcon(icon("panel", palette.text, self.isRightToLeft()))
         self.settings.setIconSize(QSize(20, 20))
         self.new_chat.setIcon(icon("compose", palette.text))
 

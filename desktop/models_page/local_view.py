@@ -9,7 +9,7 @@ from desktop import wording
 from desktop.models_page import phrases
 from desktop.rows import Row, RowList, RowModel, Tone
 from desktop.theme import Palette
-from desktop.translation import tr, trn
+from desktop.translation import line, tr, trn
 from desktop.widgets import button, label
 from engine.store.local import StoredModel
 
@@ -60,7 +60,7 @@ class LocalView(QWidget):
 
 def row_of(model: StoredModel) -> Row:
     """Return what the list shows of a model."""
-    subtitle = f"{phrases.on_disk(model)} · {tr(wording.ORIGINS[model.origin])}"
+    subtitle = line((phrases.on_disk(model), tr(wording.ORIGINS[model.origin])))
     if not model.is_complete:
         return Row(model.name, model.title, subtitle, tr("not complete"), Tone.WARN)
     if not model.can_run:

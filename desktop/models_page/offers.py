@@ -10,7 +10,7 @@ from desktop import wording
 from desktop.models_page import phrases
 from desktop.models_page.fitting import Outlooks, best, tone_of, words_of
 from desktop.rows import Row, Tone
-from desktop.translation import tr, trn
+from desktop.translation import line, tr, trn
 from engine.errors import GatedModel, UnsupportedArchitecture
 from engine.model_config import ModelConfig
 from engine.store.catalogue import Suggestion
@@ -123,7 +123,7 @@ def row_of(offer: Offer, outlooks: Outlooks) -> Row:
         facts.append(trn("{count} download", "{count} downloads", offer.downloads))
         facts.append(trn("{count} like", "{count} likes", offer.likes or 0))
     remark, tone = _remark(offer, outlooks)
-    return Row(str(offer.reference), offer.title, " · ".join(facts), remark, tone)
+    return Row(str(offer.reference), offer.title, line(facts), remark, tone)
 
 
 def arrange(

@@ -59,7 +59,7 @@ class ModelsPage(QWidget):
         self.hindrance = NoticeBox()
         self.hindrance.acted.connect(self.settings_wanted)
         self.tabs: dict[Tab, QPushButton] = {}
-        self.back = button("All models", "link", spoken="Back to the list")
+        self.back = button("‹  All models", "link", spoken="Back to the list")
         self.back.clicked.connect(lambda: self.show_detail(False))
         self._group = QButtonGroup(self)
         self._group.buttonClicked.connect(self._on_tab)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from PySide6.QtCore import QLocale
 
 from desktop import wording
-from desktop.translation import language, mark, number, tr
+from desktop.translation import line, mark, number, tr
 from engine.messages import Precision
 from engine.store.downloads import DownloadState
 from engine.store.local import Origin, StoredModel
@@ -19,6 +19,36 @@ _WAITING: dict[Phase, str] = {
     Phase.RETRYING: mark("The line broke off; trying again…"),
 }
 _MANY_LANGUAGES = 6
+_LANGUAGES = frozenset(
+    {
+        mark("English"),
+        mark("German"),
+        mark("French"),
+        mark("Spanish"),
+        mark("Italian"),
+        mark("Portuguese"),
+        mark("Dutch"),
+        mark("Polish"),
+        mark("Russian"),
+        mark("Ukrainian"),
+        mark("Czech"),
+        mark("Greek"),
+        mark("Turkish"),
+        mark("Arabic"),
+        mark("Hebrew"),
+        mark("Persian"),
+        mark("Hindi"),
+        mark("Bengali"),
+        mark("Thai"),
+        mark("Vietnamese"),
+        mark("Indonesian"),
+        mark("Korean"),
+        mark("Japanese"),
+        mark("Chinese"),
+        mark("Swedish"),
+        mark("Romanian"),
+    }
+)
 
 
 def parameters(count: int) -> str:
@@ -39,11 +69,9 @@ def languages(codes: Iterable[str]) -> str:
 
 
 def _language(code: str) -> str:
-    """Return a language's name: in English or, since Qt knows no others, as it calls itself."""
-    named = QLocale(code)
-    if language() == "en":
-        return QLocale.languageToString(named.language())
-    return named.nativeLanguageName()
+    """Return a language's name; the rarer ones are called as in English."""
+    name = QLocale.languageToString(QLocale(code).language())
+    return tr(name) if name in _LANGUAGES else name
 
 
 def duration(seconds: float) -> str:
@@ -69,7 +97,7 @@ def download(state: DownloadState) -> str:
             parts = [_amount(state), tr("{size}/s", size=wording.size(round(state.speed)))]
             if state.seconds_left is not None:
                 parts.append(tr("{time} left", time=duration(state.seconds_left)))
-            return " · ".join(parts)
+            return line(parts)
         case _:
             return tr(_WAITING[state.phase])
 
@@ -85,7 +113,7 @@ def on_disk(model: StoredModel) -> str:
         tr("{precision} packed {size}", precision=p, size=wording.size(n))
         for p, n in packed_sizes(model)
     ]
-    return " · ".join([wording.size(model.disk), *packed])
+    return line([wording.size(model.disk), *packed])
 
 
 def packed_sizes(model: StoredModel) -> list[tuple[Precision, int]]:

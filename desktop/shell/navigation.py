@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QFont, QFontMetrics, QKeySequence
 from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QToolButton, QVBoxLayout
 
 from desktop import wording
@@ -13,6 +13,7 @@ from desktop.translation import mark, tr
 from desktop.widgets import styled
 
 _WIDE, _COMPACT = 84, 52  # px
+_BESIDE = 28  # px beside a name
 
 
 class Page(StrEnum):
@@ -93,7 +94,7 @@ class Navigation(QFrame):
         """Show icons alone, or with their names."""
         self._compact = compact
         style = Qt.ToolButtonStyle
-        width = round((_COMPACT if compact else _WIDE) * self._zoom)
+        width = round(_COMPACT * self._zoom) if compact else self._wide()
         height = round((40 if compact else 54) * self._zoom)
         for choice in self.buttons.values():
             choice.setToolButtonStyle(
@@ -102,6 +103,14 @@ class Navigation(QFrame):
             choice.setIconSize(QSize(22, 22) * self._zoom)
             choice.setFixedSize(width - 12, height)
         self.setFixedWidth(width)
+
+    def _wide(self) -> int:
+        """Return the width in px that the names need in this language."""
+        font = QFont(self.buttons[Page.CHAT].font())
+        font.setBold(True)  # as that of the page which is shown
+        names = (choice.text() for choice in self.buttons.values())
+        widest = max(map(QFontMetrics(font).horizontalAdvance, names))
+        return max(round(_WIDE * self._zoom), widest + _BESIDE)
 
     @Slot(int)
     def set_zoom(self, percent: int) -> None:

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle
 
 from desktop.history import Chat
 from desktop.sidebar.delegate import MORE, ChatDelegate
@@ -95,7 +95,8 @@ class ChatList(QListView):
         row = self.row
         match event.key():
             case Qt.Key.Key_Left | Qt.Key.Key_Right if isinstance(row, FolderRow):
-                self.fold_wanted.emit(row.folder.id, event.key() == Qt.Key.Key_Right)
+                opens = Qt.Key.Key_Left if self.isRightToLeft() else Qt.Key.Key_Right
+                self.fold_wanted.emit(row.folder.id, event.key() == opens)
             case Qt.Key.Key_Delete if isinstance(row, FolderRow | ChatRow | FoundRow):
                 self.delete_wanted.emit(row)
             case Qt.Key.Key_Return | Qt.Key.Key_Enter if not self.is_renaming:
@@ -125,7 +126,10 @@ class ChatList(QListView):
     def _is_on_dots(self, event: QMouseEvent, place: QModelIndex, row: AnyRow | None) -> bool:
         if event.button() != Qt.MouseButton.LeftButton or not isinstance(row, FolderRow | ChatRow):
             return False
-        return event.position().x() > self.visualRect(place).right() - MORE
+        area = self.visualRect(place)
+        dots = area.adjusted(area.width() - MORE, 0, 0, 0)
+        dots = QStyle.visualRect(self.layoutDirection(), area, dots)
+        return dots.contains(event.position().toPoint())
 
     def _choose(self, place: QModelIndex) -> None:
         row = self._rows.row_at(place)

@@ -92,7 +92,7 @@ class QuestionView(MessageView):
             return top
         width = self.body.width() + 2 * _BUBBLE
         height = self.body.height() + _BUBBLE_TOP + _BUBBLE_BOTTOM
-        left = SIDE + self._width - width
+        left = self._visual(SIDE + self._width - width, width)
         self._bubble.setGeometry(left, top, width, height)
         self.body.move(left + _BUBBLE, top + _BUBBLE_TOP)
         return top + height

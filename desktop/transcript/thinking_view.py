@@ -84,11 +84,12 @@ class ThinkingView(QWidget):
     def stack(self, width: int) -> int:
         """Put the parts in their places; return the height that needs."""
         self.head.adjustSize()
-        self.head.move(0, 0)
+        is_mirrored = self.isRightToLeft()
+        self.head.move(width - self.head.width() if is_mirrored else 0, 0)
         self.body.setVisible(self.is_open)
         height = self.head.height() + _GAP
         if self.is_open:
-            self.body.move(_INSET, height)
+            self.body.move(0 if is_mirrored else _INSET, height)
             height += self.body.height() + 2 * _GAP
         self.resize(width, height)
         return height
@@ -96,7 +97,8 @@ class ThinkingView(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the bar beside the reasoning."""
         if self.is_open:
-            bar = QRectF(0, self.body.y(), 3, self.body.height())
+            left = self.width() - 3 if self.isRightToLeft() else 0
+            bar = QRectF(left, self.body.y(), 3, self.body.height())
             QPainter(self).fillRect(bar, QColor(self._look.palette.border))
 
     def _toggle(self) -> None:

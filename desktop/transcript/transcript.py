@@ -306,8 +306,8 @@ class Transcript(QAbstractScrollArea):
 
     def _move_views(self) -> None:
         value = self.verticalScrollBar().value()
-        # As much space at the left as the scroll bar takes at the right: centred in the window.
-        left = (self.width() - self._column()) // 2 - SIDE
+        # As much space at the left as the scroll bar takes at its end: centred in the window.
+        left = (self.width() - self._column()) // 2 - SIDE - self.viewport().x()
         for view, top in self._rows.live():
             view.move(left, top - value)
         self.to_end.setVisible(not self._following)
