@@ -4,7 +4,7 @@ Each shows what it is given and says by a signal what was asked for.
 """
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -38,7 +38,7 @@ class Welcome(QWidget):
     def __init__(self, icon: QIcon) -> None:
         super().__init__()
         self.examples: list[QPushButton] = []
-        picture = QLabel()
+        self._picture = picture = QLabel()
         picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         picture.setPixmap(icon.pixmap(QSize(72, 72)))
         title = label("What shall we talk about?", "title", wraps=True)
@@ -55,6 +55,17 @@ class Welcome(QWidget):
         for text in EXAMPLES:
             column.addWidget(self._example(tr(text)), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out the picture, and then the last questions, where there is no room for all."""
+        super().resizeEvent(event)
+        dispensable = [self._picture, *reversed(self.examples)]
+        for part in dispensable:
+            part.show()
+        for part in dispensable:
+            if self.sizeHint().height() <= self.height():
+                break
+            part.hide()
 
     @Slot(object)
     def show_model(self, loaded: Loaded | None) -> None:

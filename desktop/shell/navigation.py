@@ -13,7 +13,7 @@ from desktop.translation import mark, tr
 from desktop.widgets import styled
 
 _WIDE, _COMPACT = 84, 52  # px
-_BESIDE = 28  # px beside a name
+_BESIDE = 20  # px beside a name
 
 
 class Page(StrEnum):
@@ -106,6 +106,7 @@ class Navigation(QFrame):
 
     def _wide(self) -> int:
         """Return the width in px that the names need in this language."""
+        self.buttons[Page.CHAT].ensurePolished()  # the style sheet brings its font
         font = QFont(self.buttons[Page.CHAT].font())
         font.setBold(True)  # as that of the page which is shown
         names = (choice.text() for choice in self.buttons.values())

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QTableView,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -85,6 +86,8 @@ class ShortcutsDialog(QDialog):
         self.search.setPlaceholderText(tr("Search what it does, or a key"))
         self.search.setAccessibleName(tr("Search the shortcuts"))
         self.search.setClearButtonEnabled(True)
+        for clear in self.search.findChildren(QToolButton):
+            clear.setAccessibleName(tr("Clear the search"))
         self.nothing = label("No shortcut fits.", "muted")
         self._keys = QStandardItemModel(self)
         self.shown = QSortFilterProxyModel(self)
