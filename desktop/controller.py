@@ -171,9 +171,9 @@ class Controller(QObject):
 
     def count(self, sent: tuple[ChatMessage, ...], texts: tuple[str, ...]) -> bool:
         """Have the tokens counted, unless the engine is at work; `counted` tells them."""
-        if self.state is not State.READY:
+        if self.state is not State.READY or not self._engine:  # the window may be closing
             return False
-        engine = self._running()
+        engine = self._engine.client
         self._count_id = engine.next_id()
         engine.send(messages.Count(request_id=self._count_id, messages=sent, texts=texts))
         return True

@@ -8,7 +8,7 @@ person or a model has written, and what has been looked up before.
 from typing import TypeVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QCheckBox, QLabel, QPushButton, QWidget
 
 from desktop.translation import tr
 
@@ -59,3 +59,14 @@ def check(text: str, explanation: str = "") -> QCheckBox:
     made.setAccessibleName(made.text())
     made.setAccessibleDescription(tr(explanation))
     return made
+
+
+def choose(choice: QAbstractButton) -> None:
+    """Check one button of its exclusive group, and let Tab come to it rather than to another.
+
+    Qt moves the group's place among the tab stops for the person's clicks and keys alone.
+    """
+    choice.setChecked(True)
+    for other in choice.group().buttons():
+        policy = Qt.FocusPolicy.StrongFocus if other is choice else Qt.FocusPolicy.ClickFocus
+        other.setFocusPolicy(policy)

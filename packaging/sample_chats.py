@@ -19,7 +19,7 @@ _LOOSE: dict[str, float] = {
     "Names for a small grey cat": 70,
     "Explain inflation as to a child": 400,
 }
-_FILED = {
+_FILED: dict[str, dict[str, float]] = {
     "Work": {"Quarterly report: what changed since spring?": 2, "A polite reminder to a client": 9},
     "Recipes": {"Sourdough with little time": 12},
 }

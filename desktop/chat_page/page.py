@@ -87,8 +87,15 @@ class ChatPage(QWidget):
         order += [header.sidebar, self.sidebar.search, self.sidebar.more, self.sidebar.list]
         for first, second in pairwise(order):
             QWidget.setTabOrder(first, second)
-        self.setFocusProxy(self.composer.edit)
         self.composer.edit.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @property
+    def entry(self) -> QWidget:
+        """What the keys go to when the page is shown.
+
+        No focus proxy: with one, Tab would come to it past all that stands before it.
+        """
+        return self.composer.edit
 
     def show_conversation(self, is_empty: bool) -> None:
         """Show the transcript, or the welcome where there is nothing in it."""

@@ -24,7 +24,7 @@ from desktop.icons import icon
 from desktop.state import Selection
 from desktop.theme import Palette
 from desktop.translation import tr
-from desktop.widgets import button, plain_button, styled
+from desktop.widgets import button, choose, plain_button, styled
 from engine.messages import Loaded, Precision
 from engine.models import LocalModel
 
@@ -145,7 +145,7 @@ class PrecisionPicker(QFrame):
 
     def show_selected(self, precision: Precision) -> None:
         """Mark `precision` as chosen."""
-        self.buttons[precision].setChecked(True)
+        choose(self.buttons[precision])
 
     def _on_clicked(self, clicked: QPushButton) -> None:
         self.precision_chosen.emit(Precision(clicked.text()))
@@ -175,7 +175,7 @@ class Header(QWidget):
         self.settings.setShortcut(QKeySequence("Ctrl+."))
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 10, 12, 10)
-        row.setSpacing(8)
+        row.setSpacing(6)
         row.addWidget(self.sidebar)
         row.addWidget(self.models)
         row.addWidget(self.precisions)
@@ -191,6 +191,12 @@ class Header(QWidget):
         self.settings.setIcon(icon("panel", palette.text, self.isRightToLeft()))
         self.settings.setIconSize(QSize(20, 20))
         self.new_chat.setIcon(icon("compose", palette.text))
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as it is without words."""
+        least = super().minimumSizeHint()
+        words = self.new_chat.fontMetrics().horizontalAdvance(self.new_chat.text())
+        return QSize(least.width() - words, least.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave a narrow header's width to the model's name."""

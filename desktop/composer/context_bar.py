@@ -37,7 +37,7 @@ class ContextBar(QWidget):
 
     def show_used(self, used: int, is_estimate: bool = False, drops: bool = False) -> None:
         """Show `used` tokens. drops: what is too much is left out, instead of refused."""
-        self.setVisible(self._total > 0)
+        self.setVisible(self._total > 0 and used > 0)
         if not self._total:
             return
         share = used / self._total

@@ -88,7 +88,6 @@ class FindView(QWidget):
         column.setSpacing(0)
         column.addLayout(top)
         column.addWidget(self.list, 1)
-        self.setFocusProxy(self.field)
 
     def _connect(self) -> None:
         self.field.returnPressed.connect(self._ask)

@@ -42,7 +42,6 @@ class LocalView(QWidget):
         column.addLayout(top)
         column.addWidget(self.list, 1)
         column.addLayout(foot)
-        self.setFocusProxy(self.list)
         self.bring.clicked.connect(self.import_wanted)
         self.find_more.clicked.connect(self.find_wanted)
 

@@ -27,7 +27,7 @@ from desktop.models_page.parts import NoticeBox
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.translation import mark, tr
-from desktop.widgets import button, plain_button, styled
+from desktop.widgets import button, choose, plain_button, styled
 
 _BESIDE = 760  # px of width from which list and detail stand beside each other
 _LIST = 460  # px at most
@@ -131,9 +131,19 @@ class ModelsPage(QWidget):
         """What the detail belongs to."""
         return self.finder if self.tab is Tab.FIND else self.local
 
+    @property
+    def entry(self) -> QWidget:
+        """What the keys go to when the page is shown.
+
+        No focus proxy: with one, Tab would come to it past all that stands before it.
+        """
+        return {Tab.LOCAL: self.local.list, Tab.FIND: self.finder.field}.get(
+            self.tab, self.downloads
+        )
+
     def show_tab(self, tab: Tab) -> None:
         """Show `tab`."""
-        self.tabs[tab].setChecked(True)
+        choose(self.tabs[tab])
         views: dict[Tab, QWidget] = {
             Tab.LOCAL: self.local,
             Tab.FIND: self.finder,
@@ -141,7 +151,6 @@ class ModelsPage(QWidget):
         }
         self._lists.setCurrentWidget(views[tab])
         self._details.setCurrentWidget(self.offer_detail if tab is Tab.FIND else self.local_detail)
-        self.setFocusProxy(views[tab])
         self.show_detail(False)
 
     def show_detail(self, is_open: bool) -> None:

@@ -47,7 +47,14 @@ class SettingsPage(QWidget):
         column.addWidget(header)
         column.addWidget(self.job)
         column.addWidget(scroller, 1)
-        self.setFocusProxy(self.general.themes)
+
+    @property
+    def entry(self) -> QWidget:
+        """What the keys go to when the page is shown.
+
+        No focus proxy: with one, Tab would come to it past all that stands before it.
+        """
+        return self.general.themes
 
     def show_privacy(self) -> None:
         """Bring the section on the network into view."""

@@ -79,7 +79,6 @@ class SettingsPanel(QFrame):
         column.setSpacing(0)
         column.addLayout(head)
         column.addWidget(scroller, 1)
-        self.setFocusProxy(self.personas.box)
 
     def _add(self, column: QVBoxLayout, name: str, *fields: QWidget) -> None:
         column.addWidget(styled(QFrame(), "rule"))

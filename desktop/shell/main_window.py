@@ -41,7 +41,7 @@ class MainWindow(QMainWindow):
         self.chat = ChatPage(icon, palette)
         self.models = ModelsPage(host, palette, outlooks)
         self.settings = SettingsPage(host)
-        self.pages: dict[Page, QWidget] = {
+        self.pages: dict[Page, ChatPage | ModelsPage | SettingsPage] = {
             Page.CHAT: self.chat,
             Page.MODELS: self.models,
             Page.SETTINGS: self.settings,
@@ -69,7 +69,7 @@ class MainWindow(QMainWindow):
         """Show `page`, and let the keys go to it."""
         self._stack.setCurrentWidget(self.pages[page])
         self.navigation.show_page(page)
-        self.pages[page].setFocus(Qt.FocusReason.OtherFocusReason)
+        self.pages[page].entry.setFocus(Qt.FocusReason.OtherFocusReason)
         self.page_shown.emit(page)
 
     @Slot()

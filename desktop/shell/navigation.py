@@ -10,7 +10,7 @@ from desktop import wording
 from desktop.icons import icon
 from desktop.theme import Palette
 from desktop.translation import mark, tr
-from desktop.widgets import styled
+from desktop.widgets import choose, styled
 
 _WIDE, _COMPACT = 84, 52  # px
 _BESIDE = 20  # px beside a name
@@ -78,7 +78,7 @@ class Navigation(QFrame):
 
     def show_page(self, page: Page) -> None:
         """Mark `page` as the one that is shown."""
-        self.buttons[page].setChecked(True)
+        choose(self.buttons[page])
 
     def show_progress(self, share: float | None) -> None:
         """Show how far the downloads are, 0 to 1; None where none is under way."""

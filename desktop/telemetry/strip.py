@@ -5,7 +5,7 @@ Shows the engine's own figures, live during an answer; computes none.
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop import wording
 from desktop.telemetry import figures
@@ -16,7 +16,7 @@ from engine.messages import Chunk, Done, Loaded, Memory, Prefilled
 
 _LIVE = 100  # ms between two updates of the live figures
 # The least width in px for each number of columns; the last figure takes a row's rest.
-_COLUMNS = ((940, 7), (560, 4), (0, 3))
+_COLUMNS = ((800, 6), (0, 3))
 
 
 class Shown(QWidget):
@@ -43,26 +43,6 @@ class Shown(QWidget):
         self.setAccessibleDescription(self._how)
 
 
-class ShownContext(Shown):
-    """The tokens in the context, with a bar."""
-
-    def __init__(self) -> None:
-        super().__init__(figures.CONTEXT)
-        self.bar = styled(QProgressBar(), "context")
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(3)
-        self.bar.setRange(0, 1)
-        layout = self.layout()
-        assert layout
-        layout.addWidget(self.bar)
-
-    def show_context(self, used: int, length: int) -> None:
-        """Show `used` of `length` tokens."""
-        self.bar.setRange(0, max(1, length))
-        self.bar.setValue(min(used, length))
-        self.show_value(wording.of(used, length))
-
-
 class TelemetryStrip(QWidget):
     """The most telling figures in as many rows as the width asks for, and the way to all."""
 
@@ -76,7 +56,6 @@ class TelemetryStrip(QWidget):
         self.ttft = Shown(figures.TTFT)
         self.memory = Shown(figures.MEMORY)
         self.peak = Shown(figures.PEAK)
-        self.context = ShownContext()
         self.kernel = Shown(figures.KERNEL)
         self.details = button(
             "Details",
@@ -91,13 +70,11 @@ class TelemetryStrip(QWidget):
             self.ttft,
             self.memory,
             self.peak,
-            self.context,
             self.kernel,
         ]
         self._grid = self._make_grid()
         self._columns = 0
         self._zoom = 1.0
-        self._context_length = 0
         self._chunk: Chunk | None = None
         self._live = QTimer(self, interval=_LIVE, singleShot=True)
         self._live.timeout.connect(self._show_chunk)
@@ -116,8 +93,6 @@ class TelemetryStrip(QWidget):
     def show_model(self, loaded: Loaded | None) -> None:
         """Show what was loaded, or that nothing is."""
         self.forget_answer()
-        self._context_length = loaded.context_length if loaded else 0
-        self.context.show_context(0, self._context_length)
         if loaded is None:
             self.kernel.show_value(wording.UNKNOWN)
             self.kernel.setToolTip(tr("No model is loaded."))
@@ -149,7 +124,6 @@ class TelemetryStrip(QWidget):
         self._chunk = None
         for figure in (self.decode, self.prefill, self.ttft):
             figure.show_value(wording.UNKNOWN)
-        self.context.show_context(0, self._context_length)
 
     @Slot()
     def forget_engine(self) -> None:
@@ -196,7 +170,6 @@ class TelemetryStrip(QWidget):
         if chunk:
             self.decode.show_value(wording.speed(chunk.decode_tokens_per_s))
             self.ttft.show_value(wording.seconds(chunk.ttft_s))
-            self.context.show_context(chunk.context_used, self._context_length)
 
     def _show_done(self, event: Done) -> None:
         self._live.stop()
@@ -206,4 +179,3 @@ class TelemetryStrip(QWidget):
         self.prefill.show_value(wording.speed(answer.prefill_tokens_per_s))
         self.ttft.show_value(wording.seconds(answer.ttft_s) if answer.ttft_s else wording.UNKNOWN)
         self.peak.show_value(wording.size(answer.peak_rss_bytes))
-        self.context.show_context(answer.context_used, answer.context_length)

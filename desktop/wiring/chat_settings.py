@@ -33,7 +33,7 @@ def connect_panel(
 
     def toggle(is_open: bool) -> None:
         chat.drawer.set_open(is_open)
-        (panel if is_open else chat.composer).setFocus()
+        (panel.personas.box if is_open else chat.composer).setFocus()
 
     def load(selection: Selection) -> None:
         controller.select(**asdict(selection))

@@ -395,10 +395,10 @@ def test_a_narrow_window_hides_the_list_until_it_is_asked_for(
 
 def test_the_lists_width_and_absence_are_remembered(open_window: OpenWindow, qtbot: QtBot) -> None:
     made = open_window()
-    made.window.chat.side.restore(333, is_wanted=False)
+    made.window.chat.side.restore(300, is_wanted=False)
     made.window.close()
     again = open_window()
-    assert again.window.chat.side.state() == (333, False)
+    assert again.window.chat.side.state() == (300, False)
     assert not sidebar(again).isVisible()
     click(qtbot, again.window.chat.header.sidebar)
-    qtbot.waitUntil(lambda: sidebar(again).width() == 333)
+    qtbot.waitUntil(lambda: sidebar(again).width() == 300)

@@ -15,7 +15,6 @@ def test_the_strip_shows_the_engines_figures(ready: Desktop, qtbot: QtBot) -> No
     assert strip.decode.value.text() == "23.4"
     assert strip.prefill.value.text() == "346"
     assert strip.ttft.value.text() == "85 ms"
-    assert strip.context.value.text() == "12 / 2,048"
     qtbot.waitUntil(lambda: strip.memory.value.text() == "812 MB")
     assert strip.peak.value.text() == "1.23 GB"
     assert strip.decode.accessibleName() == "Decode tokens/s: 23.4"
