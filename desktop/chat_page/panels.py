@@ -22,6 +22,8 @@ from desktop.widgets import button, label, plain_button, styled
 from engine.messages import Loaded, Progress
 from engine.models import DEMO_NOTICE
 
+_MARGIN, _APART, _GAP = 24, 10, 14  # px of the welcome
+
 EXAMPLES = (
     mark("Tell me a story about a fox."),
     mark("What is 3 plus 4?"),
@@ -44,14 +46,15 @@ class Welcome(QWidget):
         title = label("What shall we talk about?", "title", wraps=True)
         promise = label("Everything runs on this computer. Nothing leaves it.", "muted", wraps=True)
         column = QVBoxLayout(self)
-        column.setContentsMargins(24, 24, 24, 24)
-        column.setSpacing(10)
+        column.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+        column.setSpacing(_APART)
         column.addStretch(2)
         column.addWidget(picture)
-        for line in (title, promise):
+        self._lines = (title, promise)
+        for line in self._lines:
             line.setAlignment(Qt.AlignmentFlag.AlignCenter)
             column.addWidget(line)
-        column.addSpacing(14)
+        column.addSpacing(_GAP)
         for text in EXAMPLES:
             column.addWidget(self._example(tr(text)), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
@@ -59,13 +62,12 @@ class Welcome(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave out the picture, and then the last questions, where there is no room for all."""
         super().resizeEvent(event)
-        dispensable = [self._picture, *reversed(self.examples)]
-        for part in dispensable:
-            part.show()
-        for part in dispensable:
-            if self.sizeHint().height() <= self.height():
-                break
-            part.hide()
+        width = self.width() - 2 * _MARGIN
+        room = self.height() - 2 * _MARGIN - _GAP
+        room -= sum(line.heightForWidth(width) + _APART for line in self._lines)
+        for part in (*self.examples, self._picture):
+            room -= part.sizeHint().height() + _APART
+            part.setVisible(room >= 0)
 
     @Slot(object)
     def show_model(self, loaded: Loaded | None) -> None:
