@@ -71,8 +71,8 @@ class LedgerModel(QAbstractTableModel):
 def cells_of(connection: Connection) -> tuple[str, str, str, str]:
     """Return what is told of a connection; the time in this computer's own zone."""
     try:
-        moment = datetime.fromisoformat(connection.at).astimezone().replace(tzinfo=None)
-        when = QLocale().toString(QDateTime(moment), "dd MMM HH:mm")
+        moment = round(datetime.fromisoformat(connection.at).timestamp())
+        when = QLocale().toString(QDateTime.fromSecsSinceEpoch(moment), "dd MMM HH:mm")
     except ValueError:
         when = connection.at
     why = connection.why or tr("nobody asked for it")
