@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test lint sanitize screenshots clean
+.PHONY: run test lint sanitize screenshots translations clean
 
 run: $(READY)
 	$(BIN)/tern
@@ -26,6 +26,10 @@ sanitize:
 screenshots: $(READY)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots.py
 	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots_pages.py
+
+# Collects the window's texts into assets/locale/, and compiles what is translated there.
+translations: $(READY)
+	PYTHONPATH=. $(BIN)/python packaging/translations.py
 
 $(READY): pyproject.toml packaging/install.py CMakeLists.txt $(wildcard engine/kernels/native/*.cpp engine/kernels/native/*.h)
 	$(PYTHON) packaging/install.py $(VENV)

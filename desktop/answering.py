@@ -8,6 +8,7 @@ from desktop.chats.desk import Talk
 from desktop.chats.steps import Shown, Step
 from desktop.history import History, Message, MessageState, engine_messages
 from desktop.state import Notice, Selection, WayOut
+from desktop.translation import tr
 from engine import messages
 from engine.errors import NotEnoughMemory
 
@@ -120,8 +121,8 @@ def load_notice(event: messages.Failed) -> Notice:
     """Return what is said of a model that was not loaded."""
     if event.kind == "Stopped":
         return Notice(
-            "Loading was cancelled.",
-            "Choose another model, or load this one again.",
+            tr("Loading was cancelled."),
+            tr("Choose another model, or load this one again."),
             (WayOut.LOAD,),
         )
     offer = WayOut.LOAD_ANYWAY if event.kind == NotEnoughMemory.__name__ else WayOut.LOAD

@@ -248,6 +248,7 @@ def _connect_events(desktop: Desktop) -> None:
     controller.selection_changed.connect(chat.header.show_selection)
     controller.loading_progressed.connect(chat.loading.show_progress)
     controller.model_loaded.connect(chat.header.show_loaded)
+    controller.model_loaded.connect(chat.welcome.show_model)
     controller.model_loaded.connect(chat.demo.show_model)
     controller.model_loaded.connect(chat.strip.show_model)
     controller.figures_arrived.connect(chat.strip.show_figures)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from desktop.state import Notice
+from desktop.translation import tr
 from engine.errors import Stopped, TernError
 
 Result = TypeVar("Result")
@@ -52,8 +53,9 @@ class Task(QThread):
             self._fail(Notice(error.said, error.advice))
         except Exception as error:  # a thread that dies silently would leave the window waiting
             _log.exception("in the background")
-            sentence = f"Tern met a fault of its own ({type(error).__name__}: {error})."
-            self._fail(Notice(sentence, "Please report it."))
+            fault = f"{type(error).__name__}: {error}"
+            sentence = tr("Tern met a fault of its own ({fault}).", fault=fault)
+            self._fail(Notice(sentence, tr("Please report it.")))
         else:
             self._handed_over.emit(functools.partial(self.on_success, result))
 

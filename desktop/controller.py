@@ -18,6 +18,7 @@ from desktop.chats.steps import Shown, Step
 from desktop.engine_thread import EngineThread
 from desktop.history import Message
 from desktop.state import Notice, Selection, State, WayOut
+from desktop.translation import tr
 from engine import messages
 from engine.client import EngineClient
 from engine.messages import AnyEvent, ChatMessage
@@ -157,11 +158,11 @@ class Controller(QObject):
     def regenerate(self, answer: int) -> bool:
         """Answer again; the old answer is kept beside the new one."""
         parent = next((m.parent for m in self._desk.talk.path if m.id == answer), None)
-        return parent is not None and self._take(steps.answer_again(parent), "A new answer")
+        return parent is not None and self._take(steps.answer_again(parent), tr("A new answer"))
 
     def resume(self, answer: int) -> bool:
         """Let an answer that was cut short go on."""
-        return self._take(steps.resume(answer), "The rest of the answer")
+        return self._take(steps.resume(answer), tr("The rest of the answer"))
 
     def take_back(self) -> None:
         """Return the queued question to the composer."""

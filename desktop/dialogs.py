@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from desktop import wording
+from desktop.translation import tr, trn
 
 
 def confirm_delete_message(
@@ -12,26 +12,29 @@ def confirm_delete_message(
 ) -> QMessageBox:
     """Ask whether a message and the `following` ones may be deleted."""
     if following:
-        text = f"It goes with the {wording.count(following, 'message')} below it, in all versions."
+        text = trn(
+            "It goes with the {count} message below it, in all versions. This cannot be undone.",
+            "It goes with the {count} messages below it, in all versions. This cannot be undone.",
+            following,
+        )
     else:
-        text = "Nothing follows it."
-    return _ask(
-        parent, "Delete this message?", f"{text} This cannot be undone.", "Delete", go_ahead
-    )
+        text = tr("Nothing follows it. This cannot be undone.")
+    return _ask(parent, tr("Delete this message?"), text, tr("Delete"), go_ahead)
 
 
 def confirm_leave(parent: QWidget, go_ahead: Callable[[], object]) -> QMessageBox:
     """Ask whether a temporary chat may be left."""
-    text = "It is kept nowhere, so it will be gone."
-    return _ask(parent, "Leave the temporary chat?", text, "Leave it", go_ahead)
+    text = tr("It is kept nowhere, so it will be gone.")
+    return _ask(parent, tr("Leave the temporary chat?"), text, tr("Leave it"), go_ahead)
 
 
 def confirm_remove_folder(
     parent: QWidget, name: str, go_ahead: Callable[[], object]
 ) -> QMessageBox:
     """Ask whether a folder may be dissolved."""
-    text = "Its chats stay in the list."
-    return _ask(parent, f"Delete the folder “{name}”?", text, "Delete the folder", go_ahead)
+    text = tr("Its chats stay in the list.")
+    question = tr("Delete the folder “{name}”?", name=name)
+    return _ask(parent, question, text, tr("Delete the folder"), go_ahead)
 
 
 def _ask(
@@ -43,7 +46,7 @@ def _ask(
     box.setText(question)
     box.setInformativeText(text)
     box.addButton(act, QMessageBox.ButtonRole.AcceptRole)
-    cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(cancel)
     box.setEscapeButton(cancel)
     box.accepted.connect(go_ahead)

@@ -52,7 +52,8 @@ class WithDrawer(QWidget):
             self._panel.setMinimumWidth(0)
             self._panel.setMaximumWidth(_ANY)
             width = min(self.width(), _WIDTH + 80)
-            self._panel.setGeometry(self.width() - width, 0, width, self.height())
+            left = 0 if self.isRightToLeft() else self.width() - width
+            self._panel.setGeometry(left, 0, width, self.height())
             self._panel.raise_()
         else:
             self._panel.setFixedWidth(_WIDTH)

@@ -7,6 +7,7 @@ import threading
 
 from PySide6.QtCore import QObject, QThread, Signal
 
+from desktop.translation import tr
 from engine.client import EngineClient
 from engine.errors import TernError
 from engine.messages import AnyEvent, Crashed
@@ -41,7 +42,8 @@ class EngineThread(QThread):
         except TernError as error:
             self._report(error.said, error.advice)
         except Exception as error:  # a thread that dies silently would leave the window waiting
-            self._report(f"The engine could not be run: {error}.", "Start the engine again.")
+            sentence = tr("The engine could not be run: {error}.", error=error)
+            self._report(sentence, tr("Start the engine again."))
 
     def close(self) -> None:
         """End the process and the thread; returns when both are gone."""

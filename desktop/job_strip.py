@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 from desktop import wording
 from desktop.library_controller import Job
 from desktop.state import Notice
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 
 _STEPS = 1000  # bytes may be more than an int of Qt's holds
@@ -23,7 +24,7 @@ class JobStrip(QFrame):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(4)
-        self.bar.setAccessibleName("Progress")
+        self.bar.setAccessibleName(tr("Progress"))
         self.cancel = button("Cancel", "quiet")
         self.dismiss = button("Dismiss", "quiet")
         self.cancel.clicked.connect(self.cancel_wanted)
@@ -44,8 +45,7 @@ class JobStrip(QFrame):
         if job is None:
             self.hide()
             return
-        amount = f", {wording.size(job.done)} of {wording.size(job.total)}" if job.total else "…"
-        self._show(f"{job.doing}{amount}", is_running=True)
+        self._show(_words(job), is_running=True)
         self.bar.setRange(0, _STEPS if job.total else 0)
         self.bar.setValue(_STEPS * job.done // job.total if job.total else 0)
 
@@ -67,3 +67,10 @@ class JobStrip(QFrame):
         self.cancel.setVisible(is_running)
         self.dismiss.setVisible(not is_running)
         self.show()
+
+
+def _words(job: Job) -> str:
+    if not job.total:
+        return f"{job.doing}…"
+    done, total = wording.size(job.done), wording.size(job.total)
+    return tr("{doing}, {done} of {total}", doing=job.doing, done=done, total=total)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop.background import Background, Task
 from desktop.state import Notice
+from desktop.translation import number, tr
 from engine.paths import Paths
 from engine.settings import SettingsFile
 from engine.store.hub_cache import store_root
@@ -92,18 +93,24 @@ class LibraryController(QObject):
         def show(verification: Verification) -> None:
             self.verified.emit(model, verification)
 
-        self._start(f"Verifying {model.title}", lambda task: verify(model, task.tell), show)
+        self._start(
+            tr("Verifying {name}", name=model.title),
+            lambda task: verify(model, task.tell),
+            show,
+        )
 
     def discard(self, verification: Verification, then: Callable[[], object]) -> None:
         """Delete what was found damaged, so that a download fetches it again; then call `then`."""
         self._start(
-            "Removing what is damaged", lambda _task: discard(verification), lambda _names: then()
+            tr("Removing what is damaged"),
+            lambda _task: discard(verification),
+            lambda _names: then(),
         )
 
     def plan_delete(self, model: StoredModel) -> None:
         """Find out what deleting would free; `delete_planned` carries it."""
         self._start(
-            f"Looking at {model.title}",
+            tr("Looking at {name}", name=model.title),
             lambda _task: plan_delete(model, self._paths),
             self.delete_planned.emit,
         )
@@ -116,18 +123,22 @@ class LibraryController(QObject):
             self.told.emit(_gone(plan))
 
         self._start(
-            f"Deleting {plan.model.title}", lambda _task: delete(plan, self._settings), report
+            tr("Deleting {name}", name=plan.model.title),
+            lambda _task: delete(plan, self._settings),
+            report,
         )
 
     def import_folder(self, folder: Path, copy: bool) -> None:
         """Make the model in `folder` one of Tern's, in place or as a copy."""
 
         def report(model: StoredModel) -> None:
-            self.told.emit(f"{model.title} can be used now.")
+            self.told.emit(tr("{name} can be used now.", name=model.title))
             self.imported.emit(model)
 
         self._start(
-            f"Copying {folder.name}" if copy else f"Reading {folder.name}",
+            tr("Copying {name}", name=folder.name)
+            if copy
+            else tr("Reading {name}", name=folder.name),
             lambda task: import_folder(folder, copy, self._settings, self._paths, task.tell),
             report,
         )
@@ -135,7 +146,7 @@ class LibraryController(QObject):
     def plan_move(self, root: Path) -> None:
         """Find out what moving the store would do; `move_planned` carries it."""
         self._start(
-            "Looking at what would move",
+            tr("Looking at what would move"),
             lambda _task: plan_move(root, self._settings.value, self._paths),
             self.move_planned.emit,
         )
@@ -143,17 +154,19 @@ class LibraryController(QObject):
     def move(self, plan: MovePlan) -> None:
         """Move the store as planned."""
         self._start(
-            "Moving the models",
+            tr("Moving the models"),
             lambda task: move(plan, self._settings, task.tell),
-            lambda _nothing: self.told.emit(f"The models are in {plan.root} now."),
+            lambda _nothing: self.told.emit(
+                tr("The models are in {folder} now.", folder=plan.root)
+            ),
         )
 
     def reclaim(self) -> None:
         """Delete the packed weights that no model can use."""
         self._start(
-            "Deleting packed weights",
+            tr("Deleting packed weights"),
             lambda _task: sweep(reclaimable(self._settings.value, self._paths)),
-            lambda freed: self.told.emit(f"{freed / 1e6:,.0f} MB are free again."),
+            lambda freed: self.told.emit(_freed(freed)),
         )
 
     def stop_job(self) -> None:
@@ -194,7 +207,9 @@ class LibraryController(QObject):
     ) -> None:
         """Run a job unless one runs; then list what there is."""
         if self._job is not None:
-            self.noticed.emit(Notice("Tern is still busy with the disk.", "Wait, or cancel that."))
+            self.noticed.emit(
+                Notice(tr("Tern is still busy with the disk."), tr("Wait, or cancel that."))
+            )
             return
 
         def end(report: Callable[[], object]) -> None:
@@ -210,14 +225,14 @@ class LibraryController(QObject):
             lambda result: end(lambda: then(result)),
             lambda notice: end(lambda: self.noticed.emit(notice)),
             lambda _name, done, total: self.job_changed.emit(Job(doing, done, total)),
-            lambda: end(lambda: self.told.emit(f"{doing} was cancelled.")),
+            lambda: end(lambda: self.told.emit(tr("{doing} was cancelled.", doing=doing))),
         )
 
 
 def _gone(plan: DeletePlan) -> str:
-    freed = f"{plan.freed_bytes / 1e6:,.0f} MB are free again."
-    return (
-        f"{plan.model.title} is gone from the list. {freed}"
-        if plan.freed_bytes
-        else (f"{plan.model.title} is gone from the list.")
-    )
+    gone = tr("{name} is gone from the list.", name=plan.model.title)
+    return f"{gone} {_freed(plan.freed_bytes)}" if plan.freed_bytes else gone
+
+
+def _freed(size: int) -> str:
+    return tr("{size} are free again.", size=number(f"{size / 1e6:,.0f} MB"))

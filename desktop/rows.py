@@ -131,6 +131,7 @@ class RowDelegate(QStyledItemDelegate):
         painter.setFont(title)
         painter.setPen(option.palette.color(QPalette.ColorRole.Text))
         top = QRect(area.left(), area.top(), area.width() - used, QFontMetrics(title).height())
+        top = QStyle.visualRect(option.direction, area, top)
         _paint_line(painter, top, row.title)
         painter.setFont(small)
         painter.setPen(QColor(self.colours.muted))
@@ -156,6 +157,7 @@ class RowDelegate(QStyledItemDelegate):
         metrics = QFontMetrics(font)
         width = min(metrics.horizontalAdvance(row.remark) + 2, area.width() // 2)
         line = QRect(area.right() - width, area.top(), width + 1, metrics.height() + 3)
+        line = QStyle.visualRect(painter.layoutDirection(), area, line)
         painter.setFont(font)
         painter.setPen(QColor(colour))
         _paint_line(painter, line, row.remark)
@@ -163,7 +165,9 @@ class RowDelegate(QStyledItemDelegate):
             return width + 10
         ratio = painter.device().devicePixelRatio()
         drawn = picture(row.tone, colour, _ICON, ratio)
-        painter.drawPixmap(line.left() - _ICON - 5, line.center().y() - _ICON // 2, drawn)
+        is_mirrored = painter.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        left = line.right() + 6 if is_mirrored else line.left() - _ICON - 5
+        painter.drawPixmap(left, line.center().y() - _ICON // 2, drawn)
         return width + _ICON + 15
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from desktop.translation import mark
 from engine.messages import KernelChoice, Precision
 
 
@@ -22,10 +23,10 @@ class State(Enum):
 class WayOut(StrEnum):
     """What a notice offers to do; the value is the button's text."""
 
-    RESTART = "Start the engine again"
-    OPEN_LOG = "Open log"
-    LOAD = "Load again"
-    LOAD_ANYWAY = "Load anyway"
+    RESTART = mark("Start the engine again")
+    OPEN_LOG = mark("Open log")
+    LOAD = mark("Load again")
+    LOAD_ANYWAY = mark("Load anyway")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,11 @@ A text is written in English where it is shown and looked up there: `tr("Stop")`
 name them, for other languages order them otherwise: `tr("Model: {title}", title=title)`. What is
 written down before the language is known (constants, enums) is marked by `mark` and looked up with
 `tr` where it is shown. `make translations` collects all of them (`packaging/translations.py`).
+
+What a person, a model or a file says is never looked up: a chat that is called "Stop" stays that.
+The sentences of `engine/errors.py`, which the terminal shares, are English for now, and so are the
+reasons inside them that the window finds (`desktop/attachments`, `desktop/history`): a sentence has
+one language.
 """
 
 import gettext
@@ -17,6 +22,9 @@ from engine.paths import assets_folder
 LANGUAGES: dict[str, str] = {"en": "English", "de": "Deutsch", "ar": "العربية"}
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 DOMAIN = "tern"
+# Unicode Bidirectional Algorithm (UAX 9): "left to right, by itself", and "the line is from right".
+_ISOLATE, _ISOLATE_END, _FROM_RIGHT = "\u2066", "\u2069", "\u200f"
+_BARE = {ord(","): None, ord("."): None}
 
 
 class _Active:
@@ -26,13 +34,13 @@ class _Active:
     language = "en"
 
 
-def tr(text: str, **facts: object) -> str:
+def tr(text: str, /, **facts: object) -> str:
     """Return `text` in the chosen language, or else in English, with its facts filled in."""
     said = _Active.catalogue.gettext(text) if text else ""  # "" is the catalogue's own header
     return said.format(**facts) if facts else said
 
 
-def trn(one: str, many: str, count: int, **facts: object) -> str:
+def trn(one: str, many: str, count: int, /, **facts: object) -> str:
     """Return the form of a text that suits `count`, which the text names as {count}."""
     said = _Active.catalogue.ngettext(one, many, count)
     return said.format(count=number(f"{count:,}"), **facts)
@@ -44,10 +52,22 @@ def mark(text: str) -> str:
 
 
 def number(figure: str) -> str:
-    """Return a number as the language writes it; `figure` is one of Python's, such as "1,234.5"."""
+    """Return a number as the language writes it; `figure` is one of Python's, such as "1,234.5".
+
+    A unit may follow it; among words that run from the right the two are kept together.
+    """
     if _Active.language == "de":
         return figure.translate({ord(","): ".", ord("."): ","})
+    has_unit = not figure.translate(_BARE).isdigit()
+    if has_unit and _Active.language in RIGHT_TO_LEFT:
+        return f"{_ISOLATE}{figure}{_ISOLATE_END}"
     return figure
+
+
+def line(parts: Iterable[str]) -> str:
+    """Return `parts` beside each other; the first of them does not decide where lines begin."""
+    begin = _FROM_RIGHT if _Active.language in RIGHT_TO_LEFT else ""
+    return begin + " · ".join(filter(None, parts))
 
 
 def language() -> str:

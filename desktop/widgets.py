@@ -1,10 +1,17 @@
-"""Makers of the uniform widgets: text and buttons whose look the style sheet knows by name."""
+"""Makers of the uniform widgets: text and buttons whose look the style sheet knows by name.
+
+`label`, `button` and `check` look up the texts that they are given, so these are written down where
+they are called (a test holds it). `plain_label` and `plain_button` show theirs as they are: what a
+person or a model has written, and what has been looked up before.
+"""
 
 from typing import TypeVar
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QLabel, QPushButton, QSizePolicy, QWidget
+
+from desktop.translation import tr
 
 Some = TypeVar("Some", bound=QWidget)
 
@@ -17,14 +24,27 @@ def styled(widget: Some, look: str) -> Some:
 
 
 def label(text: str = "", look: str = "plain", wraps: bool = False) -> QLabel:
+    """Return a label with a text of Tern's own."""
+    return plain_label(tr(text), look, wraps)
+
+
+def plain_label(text: str, look: str = "plain", wraps: bool = False) -> QLabel:
     """Return a label; its text is never taken for markup."""
     made = styled(QLabel(text), look)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(wraps)
+    if made.isRightToLeft():  # else a text in Latin letters would stand at the other side
+        side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignAbsolute
+        made.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
     return made
 
 
 def button(text: str, look: str, explanation: str = "", spoken: str = "") -> QPushButton:
+    """Return a button with texts of Tern's own; `spoken` is as in `plain_button`."""
+    return plain_button(tr(text), look, tr(explanation), tr(spoken))
+
+
+def plain_button(text: str, look: str, explanation: str = "", spoken: str = "") -> QPushButton:
     """Return a button; `spoken` is its name for screen readers where its text alone says little."""
     made = styled(QPushButton(text), look)
     made.setToolTip(explanation)
@@ -34,11 +54,11 @@ def button(text: str, look: str, explanation: str = "", spoken: str = "") -> QPu
 
 
 def check(text: str, explanation: str = "") -> QCheckBox:
-    """Return a check box, named by its text."""
-    made = QCheckBox(text)
-    made.setToolTip(explanation)
-    made.setAccessibleName(text)
-    made.setAccessibleDescription(explanation)
+    """Return a check box with texts of Tern's own, named by its text."""
+    made = QCheckBox(tr(text))
+    made.setToolTip(tr(explanation))
+    made.setAccessibleName(made.text())
+    made.setAccessibleDescription(tr(explanation))
     return made
 
 

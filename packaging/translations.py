@@ -2,6 +2,7 @@
 
 A text is found where it is looked up (`tr`, `trn`), where it is marked for later (`mark`), and
 where it is given to a maker of uniform widgets (`label`, `button`, `check`), which looks it up.
+The engine knows no languages; the one sentence of its own that the window looks up is named here.
 Writes assets/locale/<language>/LC_MESSAGES/tern.po, for people, and tern.mo, for the program.
 """
 
@@ -16,6 +17,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from desktop.translation import DOMAIN, LANGUAGES, catalogues
+from engine.models import DEMO_NOTICE
 
 ROOT = Path(__file__).resolve().parent.parent
 # The places of texts among the arguments, and their names.
@@ -64,6 +66,9 @@ def updated(file: Path, language: str, found: list[Found]) -> Catalog:
     if file.is_file():
         with file.open("rb") as stream:
             catalogue = read_po(stream, locale=language)
+    catalogue.header_comment = "# What Tern's window says."
+    catalogue.project, catalogue.version, catalogue.msgid_bugs_address = "Tern", "1", ""
+    catalogue.fuzzy = False
     catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
     for message in catalogue:  # where a text stands is for people; its line would change daily
         message.locations = [(name, 0) for name in sorted({name for name, _ in message.locations})]
@@ -78,6 +83,7 @@ def is_translated(message: object) -> bool:
 
 def texts(root: Path) -> Iterator[Found]:
     """Yield the texts in the sources of the window."""
+    yield Found(DEMO_NOTICE, "engine/models.py", 0)
     for source in sorted((root / "desktop").rglob("*.py")):
         name = source.relative_to(root).as_posix()
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):

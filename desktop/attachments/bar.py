@@ -10,7 +10,8 @@ from desktop.attachments.attachment import Attachment
 from desktop.attachments.chip import AttachmentChip
 from desktop.attachments.preview import AttachmentPreview
 from desktop.flow import Flow
-from desktop.widgets import button, label, styled
+from desktop.translation import tr
+from desktop.widgets import label, plain_button, plain_label, styled
 
 _GAP = 6  # px between chips, and between the rows
 
@@ -66,10 +67,12 @@ class AttachmentBar(QWidget):
         """Say why a file is not attached."""
         self._end(name)
         line = styled(QWidget(self), "trouble")
-        dismiss = button("✕", "chipRemove", "", f"Dismiss: {sentence}")
+        dismiss = plain_button(
+            "✕", "chipRemove", spoken=tr("Dismiss: {sentence}", sentence=sentence)
+        )
         row = QHBoxLayout(line)
         row.setContentsMargins(10, 4, 4, 4)
-        row.addWidget(label(sentence, "troubleText", wraps=True), 1)
+        row.addWidget(plain_label(sentence, "troubleText", wraps=True), 1)
         row.addWidget(dismiss, 0, Qt.AlignmentFlag.AlignTop)
         line.setAccessibleName(sentence)
         dismiss.clicked.connect(lambda: self._dismiss(line))
@@ -137,7 +140,7 @@ class AttachmentBar(QWidget):
 
     def _show(self) -> None:
         names = ", ".join(self._reading[:3]) + (" …" if len(self._reading) > 3 else "")
-        self.reading.setText(f"Reading {names}…" if names else "")
+        self.reading.setText(tr("Reading {names}…", names=names) if names else "")
         self.reading.setVisible(bool(names))
         self._row.setVisible(bool(self.chips))
         self.setVisible(bool(self.chips or self.troubles or self._reading))

@@ -5,7 +5,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from desktop import wording
 from desktop.attachments.attachment import Attachment
-from desktop.widgets import button, label, styled
+from desktop.translation import line, tr
+from desktop.widgets import button, label, plain_button, styled
 
 _NAME = 190  # px at most
 
@@ -22,10 +23,12 @@ class AttachmentChip(QFrame):
         self.attachment = attachment
         self.name = button("", "chipName", "Show the text that the model is given")
         self.name.setText(_elided(self.name, attachment.name))
-        self.name.setAccessibleName(f"Attached file {attachment.name}: show its text")
+        self.name.setAccessibleName(tr("Attached file {name}: show its text", name=attachment.name))
         self.figures = label("", "chipFigures")
-        self.remove = button("✕", "chipRemove", "", f"Remove {attachment.name}")
-        self.remove.setToolTip("Remove")
+        self.remove = plain_button(
+            "✕", "chipRemove", spoken=tr("Remove {name}", name=attachment.name)
+        )
+        self.remove.setToolTip(tr("Remove"))
         self.remove.setVisible(can_be_removed)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 2, 4 if can_be_removed else 10, 2)
@@ -39,8 +42,8 @@ class AttachmentChip(QFrame):
     def show_tokens(self, tokens: int | None) -> None:
         """Show how many tokens it takes, once that is known."""
         about = wording.file_size(self.attachment.size)
-        parts = [about, wording.count(tokens, "token")] if tokens is not None else [about]
-        self.figures.setText(" · ".join(parts))
+        parts = [about, wording.tokens(tokens)] if tokens is not None else [about]
+        self.figures.setText(line(parts))
         self.setAccessibleName(f"{self.attachment.name}, {', '.join(parts)}")
         self.setToolTip(self.attachment.note)
 

@@ -5,7 +5,8 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout,
 
 from desktop import wording
 from desktop.attachments.attachment import Attachment
-from desktop.widgets import button, label, styled
+from desktop.translation import line, tr, trn
+from desktop.widgets import button, plain_label, styled
 
 _SIZE = (680, 560)
 
@@ -21,18 +22,22 @@ class AttachmentPreview(QDialog):
         self.text = styled(QPlainTextEdit(attachment.text), "preview")
         self.text.setReadOnly(True)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.text.setAccessibleName(f"Text of {attachment.name}")
+        self.text.setAccessibleName(tr("Text of {name}", name=attachment.name))
         lines = attachment.text.count("\n") + 1
-        parts = [wording.file_size(attachment.size), wording.count(lines, "line"), attachment.note]
+        parts = [
+            wording.file_size(attachment.size),
+            trn("{count} line", "{count} lines", lines),
+            attachment.note,
+        ]
         done = button("Close", "outlined")
         done.clicked.connect(self.accept)
         foot = QHBoxLayout()
-        foot.addWidget(label(" · ".join(filter(None, parts)), "muted", wraps=True), 1)
+        foot.addWidget(plain_label(line(parts), "muted", wraps=True), 1)
         foot.addWidget(done)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 14, 16, 14)
         column.setSpacing(10)
-        column.addWidget(label(attachment.name, "section", wraps=True))
+        column.addWidget(plain_label(attachment.name, "section", wraps=True))
         column.addWidget(self.text, 1)
         column.addLayout(foot)
         self.finished.connect(self.deleteLater)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from desktop.attachments.attachment import read_attachment
 from desktop.background import Background
+from desktop.translation import trn
 
 MOST_FILES = 20  # of one message
 
@@ -33,7 +34,12 @@ class AttachmentReader(QObject):
         self._waiting.extend(taken)
         if len(taken) < len(paths):
             left_out = len(paths) - len(taken)
-            sentence = f"A message takes {MOST_FILES} files at most, so {left_out} were left out."
+            sentence = trn(
+                "A message takes {most} files at most, so {count} was left out.",
+                "A message takes {most} files at most, so {count} were left out.",
+                left_out,
+                most=MOST_FILES,
+            )
             self.refused.emit(sentence, "")
         self._go_on()
 

@@ -4,7 +4,7 @@ Each shows what it is given and says by a signal what was asked for.
 """
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -17,15 +17,18 @@ from PySide6.QtWidgets import (
 
 from desktop import wording
 from desktop.state import Notice, State, WayOut
-from desktop.widgets import button, label, styled
+from desktop.translation import mark, tr
+from desktop.widgets import button, label, plain_button, styled
 from engine.messages import Loaded, Progress
 from engine.models import DEMO_NOTICE
 
+_MARGIN, _APART, _GAP = 24, 10, 14  # px of the welcome
+
 EXAMPLES = (
-    "Tell me a story about a fox.",
-    "What is 3 plus 4?",
-    "What is int4?",
-    "Who are you?",
+    mark("Tell me a story about a fox."),
+    mark("What is 3 plus 4?"),
+    mark("What is int4?"),
+    mark("Who are you?"),
 )
 
 
@@ -37,30 +40,54 @@ class Welcome(QWidget):
     def __init__(self, icon: QIcon) -> None:
         super().__init__()
         self.examples: list[QPushButton] = []
-        picture = QLabel()
+        self._picture = picture = QLabel()
         picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         picture.setPixmap(icon.pixmap(QSize(72, 72)))
         title = label("What shall we talk about?", "title", wraps=True)
         promise = label("Everything runs on this computer. Nothing leaves it.", "muted", wraps=True)
         column = QVBoxLayout(self)
-        column.setContentsMargins(24, 24, 24, 24)
-        column.setSpacing(10)
+        column.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+        column.setSpacing(_APART)
         column.addStretch(2)
         column.addWidget(picture)
-        for line in (title, promise):
+        self._lines = (title, promise)
+        for line in self._lines:
             line.setAlignment(Qt.AlignmentFlag.AlignCenter)
             column.addWidget(line)
-        column.addSpacing(14)
+        column.addSpacing(_GAP)
         for text in EXAMPLES:
-            column.addWidget(self._example(text), 0, Qt.AlignmentFlag.AlignHCenter)
+            column.addWidget(self._example(tr(text)), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out the picture, and then the last questions, where there is no room for all."""
+        super().resizeEvent(event)
+        width = self.width() - 2 * _MARGIN
+        room = self.height() - 2 * _MARGIN - _GAP
+        room -= sum(line.heightForWidth(width) + _APART for line in self._lines)
+        for part in (*self.examples, self._picture):
+            room -= part.sizeHint().height() + _APART
+            part.setVisible(room >= 0)
+
+    @Slot(object)
+    def show_model(self, loaded: Loaded | None) -> None:
+        """Word the questions for `loaded`: the demo model knows English alone."""
+        if loaded:
+            for example, text in zip(self.examples, EXAMPLES, strict=True):
+                _word(example, text if loaded.is_demo else tr(text))
+
     def _example(self, text: str) -> QPushButton:
-        example = button(text, "example", spoken=f"Ask: {text}")
+        example = plain_button("", "example")
+        _word(example, text)
         example.setMinimumWidth(280)
-        example.clicked.connect(lambda: self.example_chosen.emit(text))
+        example.clicked.connect(lambda: self.example_chosen.emit(example.text()))
         self.examples.append(example)
         return example
+
+
+def _word(example: QPushButton, question: str) -> None:
+    example.setText(question)
+    example.setAccessibleName(tr("Ask: {question}", question=question))
 
 
 class LoadingPanel(QFrame):
@@ -74,7 +101,7 @@ class LoadingPanel(QFrame):
         self.stage = label("Starting the engine…")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Loading")
+        self.bar.setAccessibleName(tr("Loading"))
         self.bar.setFixedHeight(4)
         self.cancel = button("Cancel", "quiet", spoken="Cancel loading")
         self.cancel.clicked.connect(self._on_cancel)
@@ -95,7 +122,7 @@ class LoadingPanel(QFrame):
         self.cancel.setEnabled(True)
         self.bar.setRange(0, 0)
         is_start = state is State.STARTING
-        self.stage.setText("Starting the engine…" if is_start else "Loading the model…")
+        self.stage.setText(tr("Starting the engine…") if is_start else tr("Loading the model…"))
 
     @Slot(object)
     def show_progress(self, step: Progress) -> None:
@@ -106,7 +133,7 @@ class LoadingPanel(QFrame):
 
     def _on_cancel(self) -> None:
         self.cancel.setEnabled(False)
-        self.stage.setText("Cancelling…")
+        self.stage.setText(tr("Cancelling…"))
         self.cancel_wanted.emit()
 
 
@@ -134,7 +161,7 @@ class DemoBanner(QFrame):
         if loaded is None:
             return
         if loaded.is_demo:
-            self.text.setText(DEMO_NOTICE)
+            self.text.setText(tr(DEMO_NOTICE))
         self.setVisible(loaded.is_demo)
 
 
@@ -144,7 +171,7 @@ class TemporaryBanner(QFrame):
     def __init__(self) -> None:
         super().__init__()
         styled(self, "temporary")
-        self.setAccessibleName("Temporary chat")
+        self.setAccessibleName(tr("Temporary chat"))
         row = QHBoxLayout(self)
         row.setContentsMargins(20, 8, 16, 8)
         row.addWidget(label("Temporary chat: kept nowhere, gone when you leave it.", wraps=True), 1)
@@ -172,8 +199,11 @@ class UnsavedBanner(QFrame):
         """Appear, and stay."""
         self.sentence.setText(notice.sentence)
         self.way_out.setText(
-            f"{notice.way_out} Until then, what you write here lasts as long as this window: "
-            "export what you want to keep."
+            tr(
+                "{way_out} Until then, what you write here lasts as long as this window: "
+                "export what you want to keep.",
+                way_out=notice.way_out,
+            )
         )
         self.setAccessibleName(notice.sentence)
         self.show()
@@ -200,7 +230,7 @@ class NoticePanel(QFrame):
         row = QHBoxLayout()
         row.setSpacing(8)
         for offer in WayOut:
-            self.buttons[offer] = button(offer.value, "noticeButton")
+            self.buttons[offer] = plain_button(tr(offer.value), "noticeButton")
             row.addWidget(self.buttons[offer])
         row.addStretch()
         row.addWidget(self.dismiss)

@@ -23,7 +23,8 @@ from desktop import wording
 from desktop.icons import icon
 from desktop.state import Selection
 from desktop.theme import Palette
-from desktop.widgets import button, choose, styled
+from desktop.translation import tr
+from desktop.widgets import button, choose, plain_button, styled
 from engine.messages import Loaded, Precision
 from engine.models import LocalModel
 
@@ -52,7 +53,7 @@ class ModelPicker(QPushButton):
         self.setMenu(self._menu)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(72)
-        self.setToolTip("Choose a model")
+        self.setToolTip(tr("Choose a model"))
         self._fill()
 
     @Slot(object)
@@ -67,7 +68,7 @@ class ModelPicker(QPushButton):
         known = next((model.title for model in self._models if model.name == name), "")
         self._selected = name
         self._title = title or known or Path(name).name
-        self.setAccessibleName(f"Model: {self._title}")
+        self.setAccessibleName(tr("Model: {title}", title=self._title))
         self.updateGeometry()
         self._show_title()
         self._fill()
@@ -110,8 +111,8 @@ class ModelPicker(QPushButton):
             action.triggered.connect(self._on_chosen)
             self._menu.addAction(action)
         self._menu.addSeparator()
-        self._menu.addAction("Open a folder…", self._open_folder)
-        self._menu.addAction("Find more models…", self.more_wanted.emit)
+        self._menu.addAction(tr("Open a folder…"), self._open_folder)
+        self._menu.addAction(tr("Find more models…"), self.more_wanted.emit)
 
     def _on_chosen(self) -> None:
         action = self.sender()
@@ -119,7 +120,7 @@ class ModelPicker(QPushButton):
         self.model_chosen.emit(action.data())
 
     def _open_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self.window(), "Open a model folder")
+        folder = QFileDialog.getExistingDirectory(self.window(), tr("Open a model folder"))
         if folder:
             self.model_chosen.emit(folder)
 
@@ -132,14 +133,15 @@ class PrecisionPicker(QFrame):
     def __init__(self) -> None:
         super().__init__()
         styled(self, "segments")
-        self.setAccessibleName("Precision")
+        self.setAccessibleName(tr("Precision"))
         self.buttons: dict[Precision, QPushButton] = {}
         self._group = QButtonGroup(self)
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(2)
         for precision, explanation in wording.PRECISION_HELP.items():
-            choice = button(str(precision), "segment", explanation, f"Precision {precision}")
+            spoken = tr("Precision {precision}", precision=precision)
+            choice = plain_button(str(precision), "segment", tr(explanation), spoken)
             choice.setCheckable(True)
             self._group.addButton(choice)
             self.buttons[precision] = choice
@@ -167,12 +169,12 @@ class Header(QWidget):
         self.sidebar.clicked.connect(self.sidebar_wanted)
         self.models = ModelPicker()
         self.precisions = PrecisionPicker()
-        self.new_chat = button(" New chat", "outlined", "Start a new chat (Ctrl+N)", "New chat")
+        self.new_chat = button("New chat", "outlined", "Start a new chat (Ctrl+N)")
         self.new_chat.clicked.connect(self.new_chat_wanted)
         self.settings = styled(QToolButton(), "tool")
         self.settings.setCheckable(True)
-        self.settings.setToolTip("Settings of this chat (Ctrl+.)")
-        self.settings.setAccessibleName("Settings of this chat")
+        self.settings.setToolTip(tr("Settings of this chat (Ctrl+.)"))
+        self.settings.setAccessibleName(tr("Settings of this chat"))
         self.settings.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.settings.setShortcut(QKeySequence("Ctrl+."))
         row = QHBoxLayout(self)
@@ -198,8 +200,8 @@ class Header(QWidget):
     @Slot(object)
     def recolour(self, palette: Palette) -> None:
         """Draw the icons in the text's colour."""
-        self.sidebar.setIcon(icon("sidebar", palette.text))
-        self.settings.setIcon(icon("panel", palette.text))
+        self.sidebar.setIcon(icon("sidebar", palette.text, self.isRightToLeft()))
+        self.settings.setIcon(icon("panel", palette.text, self.isRightToLeft()))
         self.new_chat.setIcon(icon("compose", palette.text))
 
     def minimumSizeHint(self) -> QSize:
@@ -211,7 +213,8 @@ class Header(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave a narrow header's width to the model's name."""
         super().resizeEvent(event)
-        self.new_chat.setText(" New chat" if self.width() >= _ROOMY else "")
+        is_roomy = self.width() >= _ROOMY
+        self.new_chat.setText(f" {tr('New chat')}" if is_roomy else "")  # away from the icon
 
     @Slot(object)
     def show_selection(self, selection: Selection) -> None:

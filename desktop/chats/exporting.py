@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from desktop.history import Chat, History, as_json, html_page, markdown
+from desktop.translation import tr
 from engine.errors import ExportFailed
 
 
@@ -42,7 +43,7 @@ def export_all(history: History, file: Path) -> int:
 def file_name(chat: Chat, form: Form) -> str:
     """Return a name for the chat's file that every system takes."""
     kept = "".join(letter if letter.isalnum() or letter in " -_" else " " for letter in chat.title)
-    return f"{' '.join(kept.split())[:60].strip() or 'Chat'}.{form}"
+    return f"{' '.join(kept.split())[:60].strip() or tr('Chat')}.{form}"
 
 
 def _encoded(text: str) -> bytes:

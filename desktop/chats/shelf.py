@@ -15,6 +15,7 @@ from desktop.chats.exporting import Form, export_all, export_chat
 from desktop.chats.store import Store
 from desktop.history import Chat, Folder, History, Imported, import_file
 from desktop.state import Notice
+from desktop.translation import tr, trn
 
 UNDO_S = 10  # how long a deleted chat can be taken back
 _PULSE_MS = 500  # what waits to be written is, and another window's changes are seen
@@ -135,14 +136,19 @@ class Shelf(QObject):
         """Write a chat to `file`."""
         self._report(
             lambda history: export_chat(history, chat, file, form),
-            lambda _nothing: f"The chat was exported to {file.name}.",
+            lambda _nothing: tr("The chat was exported to {file}.", file=file.name),
         )
 
     def export_all(self, file: Path) -> None:
         """Write all chats to `file`, as JSON that can be imported again."""
         self._report(
             lambda history: export_all(history, file),
-            lambda number: f"{_chats(number)} exported to {file.name}.",
+            lambda number: trn(
+                "{count} chat was exported to {file}.",
+                "{count} chats were exported to {file}.",
+                number,
+                file=file.name,
+            ),
         )
 
     def import_file(self, file: Path) -> None:
@@ -150,8 +156,16 @@ class Shelf(QObject):
 
         def said(result: Imported) -> str:
             self.refresh()
-            there = f"; {_chats(result.skipped)} there already" if result.skipped else ""
-            return f"{_chats(len(result.added))} imported{there}."
+            new = len(result.added)
+            said = trn("{count} chat was imported.", "{count} chats were imported.", new)
+            if not result.skipped:
+                return said
+            there = trn(
+                "{count} chat was there already.",
+                "{count} chats were there already.",
+                result.skipped,
+            )
+            return f"{said} {there}"
 
         self._report(lambda history: import_file(history, file), said)
 
@@ -193,8 +207,9 @@ def _listing(history: History) -> Listing:
 
 def _add_folder(history: History, chat: int | None) -> Folder:
     taken = {folder.name for folder in history.chats.folders()}
-    names = (f"New folder {number}" if number > 1 else "New folder" for number in count(1))
-    folder = history.chats.add_folder(next(name for name in names if name not in taken))
+    name = tr("New folder")
+    names = (f"{name} {number}" if number > 1 else name for number in count(1))
+    folder = history.chats.add_folder(next(free for free in names if free not in taken))
     if chat is not None:
         history.chats.move(chat, folder.id)
         history.chats.pin(chat, False)  # a pinned one stays above all folders
@@ -204,7 +219,3 @@ def _add_folder(history: History, chat: int | None) -> Folder:
 def _beat(history: History) -> bool:
     history.journal.flush_due()
     return history.changed_elsewhere()
-
-
-def _chats(number: int) -> str:
-    return "1 chat was" if number == 1 else f"{number:,} chats were"

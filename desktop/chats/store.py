@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from desktop.history import History, HistoryThread
 from desktop.state import Notice
+from desktop.translation import tr
 from engine.errors import TernError
 
 Result = TypeVar("Result")
@@ -83,7 +84,8 @@ class Store(QObject):
             otherwise(Notice(error.said, error.advice))
         except Exception as error:  # who waits for it must not wait for ever
             _log.exception("in the history's thread")
-            sentence = f"Tern met a fault of its own ({type(error).__name__}: {error})."
-            otherwise(Notice(sentence, "Please report it."))
+            fault = f"{type(error).__name__}: {error}"
+            sentence = tr("Tern met a fault of its own ({fault}).", fault=fault)
+            otherwise(Notice(sentence, tr("Please report it.")))
         else:
             then(result)

@@ -24,20 +24,19 @@ from desktop.composer.context_bar import ContextBar
 from desktop.icons import icon
 from desktop.state import State
 from desktop.theme import Palette
-from desktop.translation import mark
+from desktop.translation import mark, tr
 from desktop.widgets import button, label, styled
 
 _MOST_LINES = 8
-_KINDS = "text, Markdown, code, CSV, PDF"
-_NO_PICTURES = "A picture cannot be attached: the models here read text alone."
+_NO_PICTURES = mark("A picture cannot be attached: the models here read text alone.")
 
 _HINTS: dict[State, str] = {
-    State.STARTING: "The engine is starting. You can write already.",
-    State.LOADING: "The model is loading. You can write already.",
-    State.BUSY: "Another chat is being answered. What you send here comes after it.",
-    State.UNLOADED: "The model of this chat is loaded when you send.",
-    State.IDLE: "No model is loaded. Choose one above; your text stays here.",
-    State.CRASHED: "The engine has ended. Start it again to go on; your text stays here.",
+    State.STARTING: mark("The engine is starting. You can write already."),
+    State.LOADING: mark("The model is loading. You can write already."),
+    State.BUSY: mark("Another chat is being answered. What you send here comes after it."),
+    State.UNLOADED: mark("The model of this chat is loaded when you send."),
+    State.IDLE: mark("No model is loaded. Choose one above; your text stays here."),
+    State.CRASHED: mark("The engine has ended. Start it again to go on; your text stays here."),
 }
 
 
@@ -56,8 +55,8 @@ class MessageEdit(QPlainTextEdit):
         super().__init__()
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setTabChangesFocus(True)
-        self.setPlaceholderText("Write a message")
-        self.setAccessibleName("Message")
+        self.setPlaceholderText(tr("Write a message"))
+        self.setAccessibleName(tr("Message"))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(2)
         self.document().documentLayout().documentSizeChanged.connect(self._grow)
@@ -130,12 +129,12 @@ class Composer(QWidget):
         self.edit.submitted.connect(self._submit)
         self.edit.textChanged.connect(self._on_draft)
         self.edit.files_given.connect(self.files_given)
-        self.edit.picture_given.connect(lambda: self.files.tell(_NO_PICTURES))
+        self.edit.picture_given.connect(lambda: self.files.tell(tr(_NO_PICTURES)))
         self.files.changed.connect(self._on_draft)
         self.context = ContextBar()
         self.attach = styled(QToolButton(), "attach")
-        self.attach.setAccessibleName("Attach files")
-        self.attach.setToolTip(f"Attach files (Ctrl+Shift+A): {_KINDS}")
+        self.attach.setAccessibleName(tr("Attach files"))
+        self.attach.setToolTip(tr("Attach files (Ctrl+Shift+A): text, Markdown, code, CSV, PDF"))
         self.attach.setShortcut(QKeySequence("Ctrl+Shift+A"))
         self.attach.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.attach.clicked.connect(self._choose_files)
@@ -227,7 +226,7 @@ class Composer(QWidget):
         self.files_given.emit(local_files(event.mimeData()))
 
     def _choose_files(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self.window(), "Attach files")
+        names, _ = QFileDialog.getOpenFileNames(self.window(), tr("Attach files"))
         if names:
             self.files_given.emit([Path(name) for name in names])
 
@@ -238,7 +237,7 @@ class Composer(QWidget):
     def _on_button(self) -> None:
         if self._state is State.GENERATING:
             self.button.setEnabled(False)
-            self.button.setText("Stopping…")
+            self.button.setText(tr("Stopping…"))
             self.stop_wanted.emit()
         else:
             self._submit()
@@ -249,22 +248,22 @@ class Composer(QWidget):
         generating = self._state is State.GENERATING
         if not generating:
             can_send = self._state not in (State.IDLE, State.CRASHED)
-            self.button.setText("Send")
-            self.button.setToolTip("Send the message (Enter)")
+            self.button.setText(tr("Send"))
+            self.button.setToolTip(tr("Send the message (Enter)"))
             self.button.setEnabled(can_send and self._is_complete and not self._queued)
-        elif self.button.text() != "Stopping…":
-            self.button.setText("Stop")
-            self.button.setToolTip("Stop the answer (Esc)")
+        elif self.button.text() != tr("Stopping…"):
+            self.button.setText(tr("Stop"))
+            self.button.setToolTip(tr("Stop the answer (Esc)"))
             self.button.setEnabled(True)
         self.button.setAccessibleName(self.button.text())
-        text = _HINTS.get(self._state, "")
+        text = tr(_HINTS.get(self._state, ""))
         if self._queued:
             excerpt = " ".join(self._queued.split())
             excerpt = excerpt if len(excerpt) <= 60 else excerpt[:59] + "…"
-            awaited = (
-                "that answer has ended" if self._state is State.BUSY else "the model is loaded"
-            )
-            text = f"Will be sent when {awaited}: “{excerpt}”"
+            if self._state is State.BUSY:
+                text = tr("Will be sent when that answer has ended: “{text}”", text=excerpt)
+            else:
+                text = tr("Will be sent when the model is loaded: “{text}”", text=excerpt)
         self.hint.setText(text)
         self.hint.setVisible(bool(text))
         self.take_back_button.setVisible(bool(self._queued))

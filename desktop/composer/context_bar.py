@@ -3,10 +3,12 @@
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 
+from desktop import wording
+from desktop.translation import mark, number, tr
 from desktop.widgets import label, styled
 
 _NEARLY = 0.9  # of the context, from which it is worth a warning
-_HELP = "Tokens of this conversation, of those that the model can look at."
+_HELP = mark("Tokens of this conversation, of those that the model can look at.")
 
 
 class ContextBar(QWidget):
@@ -24,7 +26,7 @@ class ContextBar(QWidget):
         row.setSpacing(8)
         row.addWidget(self.text)
         row.addWidget(self.bar, 0, Qt.AlignmentFlag.AlignVCenter)
-        self.setToolTip(_HELP)
+        self.setToolTip(tr(_HELP))
         self.hide()
 
     @Slot(int)
@@ -41,10 +43,13 @@ class ContextBar(QWidget):
         share = used / self._total
         is_refused = share >= 1 and not drops
         level = "over" if is_refused else "nearly" if share >= _NEARLY else ""
-        about = "about " if is_estimate else ""
-        text = f"{about}{used:,} of {self._total:,} tokens"
+        text = self._figures(used, is_estimate)
         if share >= 1:
-            text = f"{'Too long' if is_refused else 'Without the oldest messages'}: {text}"
+            text = (
+                tr("Too long: {figures}", figures=text)
+                if is_refused
+                else tr("Without the oldest messages: {figures}", figures=text)
+            )
         self.text.setText(text)
         self.bar.setRange(0, self._total)
         self.bar.setValue(min(used, self._total))
@@ -52,5 +57,11 @@ class ContextBar(QWidget):
             if part.property("level") != level:
                 part.setProperty("level", level)
                 part.style().polish(part)
-        self.setAccessibleName(f"Context: {text}")
-        self.bar.setAccessibleName(f"Context: {share:.0%} used")
+        self.setAccessibleName(tr("Context: {text}", text=text))
+        self.bar.setAccessibleName(tr("Context: {share} used", share=wording.percent(share)))
+
+    def _figures(self, used: int, is_estimate: bool) -> str:
+        facts = {"used": number(f"{used:,}"), "total": number(f"{self._total:,}")}
+        if is_estimate:
+            return tr("about {used} of {total} tokens", **facts)
+        return tr("{used} of {total} tokens", **facts)

@@ -8,6 +8,7 @@ from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextCursor, QTextD
 from desktop.document.formula_object import CHARACTER, FormulaObject
 from desktop.document.look import Look
 from desktop.document.typesetter import Typesetter
+from desktop.translation import tr
 
 LINE_BREAK = "\u2028"
 _URL = re.compile(r"https?://[^\s<>\"'`]{1,2000}")
@@ -90,7 +91,7 @@ class InlineWriter:
                 cursor.insertText(LINE_BREAK, self.letters())
             case "image":
                 target = link or str(token.attrs.get("src", ""))
-                name = f"[image: {token.content or target}]"
+                name = tr("[image: {name}]", name=token.content or target)
                 cursor.insertText(name, self.letters(style, target))
             case "math_inline":
                 self.formula(cursor, token, display=token.block)

@@ -28,6 +28,7 @@ from desktop.document.typesetter import Typesetter
 from desktop.document.written import CodeBox
 from desktop.markdown.parser import is_safe
 from desktop.markdown.reader import Unit
+from desktop.translation import tr
 from desktop.widgets import button
 
 _RADIUS = 8.0  # px, of the boxes around code
@@ -63,7 +64,7 @@ class TextPane(QTextBrowser):
         self.document().setDocumentMargin(0)
         self.setUndoRedoEnabled(False)
         self.viewport().setAutoFillBackground(False)
-        self.setAccessibleName("Text of the message")
+        self.setAccessibleName(tr("Text of the message"))
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.anchorClicked.connect(self._on_link)
         self.ensurePolished()  # the style sheet brings a font, which must not come later

@@ -6,6 +6,7 @@ from html import escape
 
 from desktop.attachments.attachment import as_message
 from desktop.history.records import Chat, Message
+from desktop.translation import tr
 
 # Nothing is loaded, run or sent, whatever a message says: only the style sheet below applies.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -56,13 +57,15 @@ def _html_section(message: Message) -> str:
 
 def _heading(message: Message) -> str:
     made = datetime.fromtimestamp(message.created, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    parts = ["You" if message.role == "user" else "Answer", message.model, message.precision, made]
+    speaker = tr("You") if message.role == "user" else tr("Answer")
+    parts = [speaker, message.model, message.precision, made]
     if message.state != "whole":
-        parts.append("cut short")
+        parts.append(tr("cut short"))
     if len(message.siblings) > 1:
-        parts.append(f"version {message.place} of {len(message.siblings)}")
+        versions = len(message.siblings)
+        parts.append(tr("version {place} of {count}", place=message.place, count=versions))
     return " · ".join(part for part in parts if part)
 
 
 def _title(chat: Chat) -> str:
-    return chat.title or "A chat"
+    return chat.title or tr("A chat")

@@ -3,9 +3,11 @@
 from PySide6.QtCore import Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from desktop import wording
 from desktop.models_page import phrases
 from desktop.models_page.parts import Scroller
-from desktop.widgets import button, label, styled
+from desktop.translation import tr
+from desktop.widgets import button, label, plain_button, plain_label, styled
 from engine.store.downloads import DownloadState
 from engine.store.phase import Phase
 
@@ -24,16 +26,16 @@ class DownloadRow(QFrame):
         super().__init__()
         styled(self, "card")
         self.state = state
-        self.title = label(str(state.reference), "strong", wraps=True)
+        self.title = plain_label(str(state.reference), "strong", wraps=True)
         self.line = label("", "muted", wraps=True)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
         self.bar.setRange(0, _STEPS)
-        self.pause = self._button("Pause", self.pause_wanted)
-        self.resume = self._button("Resume", self.resume_wanted)
-        self.cancel = self._button("Cancel", self.cancel_wanted)
-        self.remove = self._button("Remove from the list", self.cancel_wanted)
+        self.pause = self._button(tr("Pause"), self.pause_wanted)
+        self.resume = self._button(tr("Resume"), self.resume_wanted)
+        self.cancel = self._button(tr("Cancel"), self.cancel_wanted)
+        self.remove = self._button(tr("Remove from the list"), self.cancel_wanted)
         self.chat = button("Chat with it now", "primary")
         self.chat.clicked.connect(lambda: self.chat_wanted.emit(str(self.state.reference)))
         buttons = QHBoxLayout()
@@ -59,18 +61,18 @@ class DownloadRow(QFrame):
         self.setAccessibleName(f"{state.reference}: {words}")
         share = state.done / state.total if state.total else 0.0
         self.bar.setValue(round(share * _STEPS))
-        self.bar.setAccessibleName(f"{state.reference}: {share:.0%}")
+        self.bar.setAccessibleName(f"{state.reference}: {wording.percent(share)}")
         self.bar.setVisible(phase is not Phase.DONE)
         self.chat.setVisible(phase is Phase.DONE)
         self.pause.setVisible(state.is_active)
         self.resume.setVisible(phase in (Phase.PAUSED, Phase.FAILED))
-        self.resume.setText("Try again" if phase is Phase.FAILED else "Resume")
+        self.resume.setText(tr("Try again") if phase is Phase.FAILED else tr("Resume"))
         self.resume.setAccessibleName(f"{self.resume.text()}: {state.reference}")
         self.cancel.setVisible(phase is not Phase.DONE)
         self.remove.setVisible(phase is Phase.DONE)
 
     def _button(self, text: str, signal: SignalInstance) -> QPushButton:
-        made = button(text, "outlined", spoken=f"{text}: {self.state.reference}")
+        made = plain_button(text, "outlined", spoken=f"{text}: {self.state.reference}")
         made.clicked.connect(lambda: signal.emit(self.state.id))
         return made
 
@@ -90,7 +92,7 @@ class DownloadsView(QWidget):
         self.empty = label("Nothing is being downloaded.", "muted")
         self.find_more = button("Find a model", "outlined")
         self.find_more.clicked.connect(self.find_wanted)
-        scroller = Scroller("Downloads")
+        scroller = Scroller(tr("Downloads"))
         self._column = scroller.column
         self._column.addWidget(self.empty)
         start = QHBoxLayout()

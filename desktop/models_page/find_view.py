@@ -20,7 +20,8 @@ from desktop.models_page.parts import NoticeBox
 from desktop.rows import RowList, RowModel
 from desktop.state import Notice
 from desktop.theme import Palette
-from desktop.widgets import button, label
+from desktop.translation import tr
+from desktop.widgets import button, label, plain_button, plain_label
 
 
 class FindView(QWidget):
@@ -33,26 +34,28 @@ class FindView(QWidget):
     def __init__(self, host: str, palette: Palette, outlooks: Outlooks) -> None:
         super().__init__()
         self.field = QLineEdit()
-        self.field.setPlaceholderText("Words, organisation/name, or a pasted address")
-        self.field.setAccessibleName("Search the Hub")
+        self.field.setPlaceholderText(tr("Words, organisation/name, or a pasted address"))
+        self.field.setAccessibleName(tr("Search the Hub"))
         self.field.setClearButtonEnabled(True)
         for clear in self.field.findChildren(QToolButton):
-            clear.setAccessibleName("Clear")
-        self.search = button("Search", "primary", f"Ask {host}", "Search the Hub")
-        self.hint = label(f"Enter asks {host}; nothing is sent before.", "hint", wraps=True)
+            clear.setAccessibleName(tr("Clear"))
+        asks = tr("Ask {host}", host=host)
+        self.search = plain_button(tr("Search"), "primary", asks, tr("Search the Hub"))
+        promise = tr("Enter asks {host}; nothing is sent before.", host=host)
+        self.hint = plain_label(promise, "hint", wraps=True)
         self.sort = QComboBox()
-        self.sort.addItem("By downloads", "downloads")
-        self.sort.addItem("By likes", "likes")
-        self.sort.setAccessibleName("Sort by")
-        self.sort.setToolTip("What comes first: the most downloaded, or the most liked")
-        self.runnable = _filter("Runs in Tern")
+        self.sort.addItem(tr("By downloads"), "downloads")
+        self.sort.addItem(tr("By likes"), "likes")
+        self.sort.setAccessibleName(tr("Sort by"))
+        self.sort.setToolTip(tr("What comes first: the most downloaded, or the most liked"))
+        self.runnable = _filter(tr("Runs in Tern"))
         self.runnable.setChecked(True)
-        self.free = _filter("Not gated")
+        self.free = _filter(tr("Not gated"))
         self.status = label("", "muted", wraps=True)
         self.back = button("Suggestions", "quiet", "Show the suggestions again")
         self.notice = NoticeBox()
         self.offers: RowModel[Offer] = RowModel(lambda offer: row_of(offer, outlooks))
-        self.list = RowList(self.offers, "Models on the Hub", palette)
+        self.list = RowList(self.offers, tr("Models on the Hub"), palette)
         self._lay_out()
         self._connect()
         self.show_status("", False)
@@ -117,7 +120,7 @@ class FindView(QWidget):
     @Slot(object)
     def show_trouble(self, notice: Notice | None) -> None:
         """Say why a search failed."""
-        self.notice.show_notice(notice, "Try again")
+        self.notice.show_notice(notice, tr("Try again"))
 
     @Slot(object)
     def show_hindrance(self, hindrance: Notice | None) -> None:
@@ -136,5 +139,5 @@ class FindView(QWidget):
 
 def _filter(text: str) -> QCheckBox:
     box = QCheckBox(text)
-    box.setAccessibleName(f"Show only: {text}")
+    box.setAccessibleName(tr("Show only: {text}", text=text))
     return box

@@ -13,6 +13,7 @@ from desktop.hub_controller import SearchResult
 from desktop.models_page import offers
 from desktop.models_page.offers import Offer
 from desktop.state import Notice
+from desktop.translation import tr, trn
 from engine.store.catalogue import Suggestion
 from engine.store.description import Description
 from engine.store.downloads import DownloadState
@@ -104,7 +105,9 @@ class Finding(QObject):
     def begin_search(self, text: str) -> None:
         """Say that the Hub is being asked."""
         self.trouble_changed.emit(None)
-        self.status_changed.emit(f"Searching for {text}…" if text else "Searching…", self.is_search)
+        self.status_changed.emit(
+            tr("Searching for {text}…", text=text) if text else tr("Searching…"), self.is_search
+        )
 
     @Slot(object)
     def end_search(self, result: SearchResult) -> None:
@@ -180,7 +183,7 @@ class Finding(QObject):
     def _show(self) -> None:
         if self._results is None:
             self.offers_changed.emit(self._suggestions)
-            text = "Models that are known to work, the best for this computer first."
+            text = tr("Models that are known to work, the best for this computer first.")
         else:
             # What was asked for by its name is shown, whatever the filters say.
             filters = Filters(only_runnable=False) if self._is_named else self._filters
@@ -208,6 +211,10 @@ class Finding(QObject):
 
 def _count(shown: int, hidden: int) -> str:
     if not shown and not hidden:
-        return "Nothing was found. Try fewer or other words."
-    found = f"{shown} model was found" if shown == 1 else f"{shown} models were found"
-    return f"{found}; the filters hide {hidden} more." if hidden else f"{found}."
+        return tr("Nothing was found. Try fewer or other words.")
+    found = trn("{count} model was found.", "{count} models were found.", shown)
+    if not hidden:
+        return found
+    return (
+        f"{found} {trn('The filters hide {count} more.', 'The filters hide {count} more.', hidden)}"
+    )

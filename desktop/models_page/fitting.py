@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from desktop.rows import Tone
+from desktop.translation import tr
+from desktop.wording import FITS
 from engine.fit import Fit
 from engine.hardware import available_memory, read_cpu
 from engine.messages import Precision
@@ -30,7 +32,7 @@ def tone_of(outlook: Outlook) -> Tone:
 
 def words_of(outlook: Outlook) -> str:
     """Return an outlook in words."""
-    return str(outlook.fit) if outlook.fit else outlook.problem
+    return tr(FITS[outlook.fit]) if outlook.fit else outlook.problem
 
 
 def best(outlooks: Iterable[Outlook]) -> Outlook | None:

@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout
 
 from desktop.state import Notice
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 
 
@@ -22,8 +23,8 @@ class GateBox(QFrame):
         self.page.clicked.connect(self.page_wanted)
         self.token = QLineEdit()
         self.token.setEchoMode(QLineEdit.EchoMode.Password)
-        self.token.setPlaceholderText("Access token (hf_…)")
-        self.token.setAccessibleName("Access token of the Hugging Face Hub")
+        self.token.setPlaceholderText(tr("Access token (hf_…)"))
+        self.token.setAccessibleName(tr("Access token of the Hugging Face Hub"))
         self.token.returnPressed.connect(self._give)
         self.keep = button(
             "Keep and try", "noticeButton", "The token is kept in this system's keyring."

@@ -9,6 +9,7 @@ from desktop.models_page.fitting import Outlooks
 from desktop.models_page.parts import Facts, FitTable, NoticeBox, Scroller
 from desktop.state import Notice
 from desktop.theme import Palette
+from desktop.translation import tr, trn
 from desktop.widgets import button, label, styled
 from engine.store.local import Origin, StoredModel
 from engine.store.verify import Verification
@@ -48,7 +49,7 @@ class LocalDetail(QWidget):
         self.notice.acted.connect(self._on_notice)
 
     def _lay_out(self) -> None:
-        scroller = Scroller("About the model")
+        scroller = Scroller(tr("About the model"))
         for part in (self.title, self.name, self.notice, self.verdict, self.facts, self.fit):
             scroller.column.addWidget(part)
         scroller.column.addStretch()
@@ -87,7 +88,7 @@ class LocalDetail(QWidget):
         self.fit.show_outlooks(self._outlooks(shape, model.folder) if shape else ())
         self.chat.setVisible(model.can_run)
         self.verify.setVisible(model.is_complete)
-        self.delete.setText("Delete…" if phrases.can_be_deleted(model) else "Forget…")
+        self.delete.setText(tr("Delete…") if phrases.can_be_deleted(model) else tr("Forget…"))
         self.delete.setAccessibleName(self.delete.text())
         self.delete.setVisible(model.origin is not Origin.SHIPPED)
         self._show_notice(model)
@@ -98,9 +99,7 @@ class LocalDetail(QWidget):
         if self._model is None or model.name != self._model.name:
             return
         self._damage = result if result.damaged else None
-        count = wording.count(len(result.files), "file")
-        how = "every byte was compared" if result.by_hash else "no hashes of it are known here"
-        self.verdict.setText(f"It is sound: {count}, {how}.")
+        self.verdict.setText(_verdict(len(result.files), result.by_hash))
         self.verdict.setVisible(not result.damaged)
         self._show_notice(model)
 
@@ -109,15 +108,15 @@ class LocalDetail(QWidget):
         if self._damage:
             names = ", ".join(file.name for file in self._damage.damaged)
             notice = Notice(
-                f"Damaged or missing: {names}.",
-                "Only these are fetched again."
+                tr("Damaged or missing: {names}.", names=names),
+                tr("Only these are fetched again.")
                 if comes_from_hub
-                else "Copy the folder again from where it came.",
+                else tr("Copy the folder again from where it came."),
             )
-            self.notice.show_notice(notice, "Fetch again" if comes_from_hub else "")
+            self.notice.show_notice(notice, tr("Fetch again") if comes_from_hub else "")
         elif model.problem:
             can_go_on = comes_from_hub and not model.is_complete
-            self.notice.show_notice(Notice(model.problem), "Go on with it" if can_go_on else "")
+            self.notice.show_notice(Notice(model.problem), tr("Go on with it") if can_go_on else "")
         else:
             self.notice.show_notice(None)
 
@@ -128,16 +127,33 @@ class LocalDetail(QWidget):
             self.fetch_wanted.emit(self._model)
 
 
+def _verdict(files: int, by_hash: bool) -> str:
+    if by_hash:
+        return trn(
+            "It is sound: {count} file, every byte was compared.",
+            "It is sound: {count} files, every byte was compared.",
+            files,
+        )
+    return trn(
+        "It is sound: {count} file, no hashes of it are known here.",
+        "It is sound: {count} files, no hashes of it are known here.",
+        files,
+    )
+
+
 def _facts(model: StoredModel) -> list[tuple[str, str]]:
     config = model.config
-    packed = [(f"Packed, {p}", wording.size(size)) for p, size in phrases.packed_sizes(model)]
+    packed = [
+        (tr("Packed, {precision}", precision=p), wording.size(size))
+        for p, size in phrases.packed_sizes(model)
+    ]
     return [
-        ("Comes from", phrases.origin(model)),
-        ("Folder", str(model.folder)),
-        ("On disk", wording.size(model.disk)),
+        (tr("Comes from"), phrases.origin(model)),
+        (tr("Folder"), str(model.folder)),
+        (tr("On disk"), wording.size(model.disk)),
         *packed,
-        ("Parameters", phrases.parameters(config.parameters) if config else ""),
-        ("Context", f"{config.max_context:,} tokens" if config else ""),
-        ("Architecture", config.architecture if config else ""),
-        ("Revision", model.revision[:12]),
+        (tr("Parameters"), phrases.parameters(config.parameters) if config else ""),
+        (tr("Context"), wording.tokens(config.max_context) if config else ""),
+        (tr("Architecture"), config.architecture if config else ""),
+        (tr("Revision"), model.revision[:12]),
     ]

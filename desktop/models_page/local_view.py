@@ -9,6 +9,7 @@ from desktop import wording
 from desktop.models_page import phrases
 from desktop.rows import Row, RowList, RowModel, Tone
 from desktop.theme import Palette
+from desktop.translation import line, tr, trn
 from desktop.widgets import button, label
 from engine.store.local import StoredModel
 
@@ -24,7 +25,7 @@ class LocalView(QWidget):
         self.status = label("Looking…", "muted", wraps=True)
         self.bring = button("Import a folder…", "outlined", "Use a model folder from elsewhere.")
         self.models: RowModel[StoredModel] = RowModel(row_of)
-        self.list = RowList(self.models, "Models on this computer", palette)
+        self.list = RowList(self.models, tr("Models on this computer"), palette)
         self.hint = label("A model folder can be dropped here as well.", "hint", wraps=True)
         self.find_more = button("Find more models", "link")
         top = QHBoxLayout()
@@ -48,17 +49,19 @@ class LocalView(QWidget):
     def show_models(self, models: Sequence[StoredModel]) -> None:
         """List `models`."""
         self.models.show(models)
-        total = wording.size(sum(model.disk for model in models))
-        self.status.setText(f"{wording.count(len(models), 'model')}, {total} on disk")
+        n, total = len(models), wording.size(sum(model.disk for model in models))
+        self.status.setText(
+            trn("{count} model, {size} on disk", "{count} models, {size} on disk", n, size=total)
+        )
         if self.list.item is None and models:
             self.list.mark(models[0].name)
 
 
 def row_of(model: StoredModel) -> Row:
     """Return what the list shows of a model."""
-    subtitle = f"{phrases.on_disk(model)} · {model.origin}"
+    subtitle = line((phrases.on_disk(model), tr(wording.ORIGINS[model.origin])))
     if not model.is_complete:
-        return Row(model.name, model.title, subtitle, "not complete", Tone.WARN)
+        return Row(model.name, model.title, subtitle, tr("not complete"), Tone.WARN)
     if not model.can_run:
-        return Row(model.name, model.title, subtitle, "cannot run", Tone.BAD)
+        return Row(model.name, model.title, subtitle, tr("cannot run"), Tone.BAD)
     return Row(model.name, model.title, subtitle)

@@ -15,7 +15,8 @@ from desktop.models_page.offers import Offer
 from desktop.models_page.parts import Facts, FitTable, NoticeBox, Scroller
 from desktop.state import Notice
 from desktop.theme import Palette
-from desktop.widgets import button, label, styled
+from desktop.translation import number, tr
+from desktop.widgets import button, label, plain_button, styled
 from engine.store.description import RemoteFile
 
 _FILES = 8  # that are named
@@ -47,7 +48,8 @@ class OfferDetail(QWidget):
         self.fit = FitTable(palette)
         self.remark = label("", "muted", wraps=True)
         self.fetch = button("Download", "primary")
-        self.ask = button("Ask for details", "outlined", f"Asks {host} about this model")
+        asks = tr("Asks {host} about this model", host=host)
+        self.ask = plain_button(tr("Ask for details"), "outlined", asks)
         self._lay_out()
         self.fetch.clicked.connect(self._on_fetch)
         self.ask.clicked.connect(self._on_ask)
@@ -56,7 +58,7 @@ class OfferDetail(QWidget):
         self.gate.page_wanted.connect(self._on_page)
 
     def _lay_out(self) -> None:
-        scroller = Scroller("About the model")
+        scroller = Scroller(tr("About the model"))
         for part in (self.title, self.name, self.praise, self.notice, self.gate, self.facts):
             scroller.column.addWidget(part)
         scroller.column.addWidget(self.fit)
@@ -112,19 +114,19 @@ class OfferDetail(QWidget):
     def _facts(self, offer: Offer) -> list[tuple[str, str]]:
         storage, described = self._storage, offer.description
         size = wording.size(offer.size) if offer.size else ""
-        counts = "" if offer.downloads is None else f"{offer.downloads:,}"
+        counts = "" if offer.downloads is None else number(f"{offer.downloads:,}")
         return [
-            ("Parameters", phrases.parameters(offer.parameters) if offer.parameters else ""),
-            ("Licence", offer.licence or "not stated"),
-            ("Languages", phrases.languages(offer.languages)),
-            ("Context", f"{offer.context:,} tokens" if offer.context else ""),
-            ("Architecture", offer.architecture),
-            ("Downloads", counts),
-            ("Likes", "" if offer.likes is None else f"{offer.likes:,}"),
-            ("To download", size),
-            ("Files", _files(described.needed) if described else ""),
-            ("Stored in", str(storage.root) if storage else ""),
-            ("Free there", wording.size(storage.free) if storage else ""),
+            (tr("Parameters"), phrases.parameters(offer.parameters) if offer.parameters else ""),
+            (tr("Licence"), offer.licence or tr("not stated")),
+            (tr("Languages"), phrases.languages(offer.languages)),
+            (tr("Context"), wording.tokens(offer.context) if offer.context else ""),
+            (tr("Architecture"), offer.architecture),
+            (tr("Downloads"), counts),
+            (tr("Likes"), "" if offer.likes is None else number(f"{offer.likes:,}")),
+            (tr("To download"), size),
+            (tr("Files"), _files(described.needed) if described else ""),
+            (tr("Stored in"), str(storage.root) if storage else ""),
+            (tr("Free there"), wording.size(storage.free) if storage else ""),
         ]
 
     def _show_trouble(self, choice: Choice) -> None:
@@ -132,7 +134,7 @@ class OfferDetail(QWidget):
         self.gate.show_gate(Notice(gate.said, gate.advice) if gate else None)
         refusal = offer.description.refusal if offer.description else None
         if choice.trouble:
-            self.notice.show_notice(choice.trouble, "Try again")
+            self.notice.show_notice(choice.trouble, tr("Try again"))
         elif offer.why_not:
             self.notice.show_notice(Notice(offer.why_not, refusal.advice if refusal else ""))
         else:
@@ -154,28 +156,34 @@ class OfferDetail(QWidget):
 
     def _fetch_text(self, choice: Choice) -> str:
         if choice.standing is Standing.HERE:
-            return "Chat with it"
+            return tr("Chat with it")
         if choice.standing is Standing.QUEUED:
-            return "See its download"
-        size = wording.size(choice.offer.size) if choice.offer.size else ""
-        return f"Download {size}{' anyway' if self._fits_nowhere else ''}".replace("  ", " ")
+            return tr("See its download")
+        if not choice.offer.size:
+            return tr("Download anyway") if self._fits_nowhere else tr("Download")
+        size = wording.size(choice.offer.size)
+        if self._fits_nowhere:
+            return tr("Download {size} anyway", size=size)
+        return tr("Download {size}", size=size)
 
     def _remark(self, choice: Choice) -> str:
         offer = choice.offer
         if choice.is_asking:
-            return "Asking the Hub…"
+            return tr("Asking the Hub…")
         if choice.standing is Standing.HERE:
-            return "It is on this computer."
+            return tr("It is on this computer.")
         return "" if offer.why_not else self._doubt(offer)
 
     def _doubt(self, offer: Offer) -> str:
         """Return what one should know before fetching it."""
         if self._storage and offer.size > self._storage.free:
-            return "There is not enough room for it where models are stored."
+            return tr("There is not enough room for it where models are stored.")
         if self._fits_nowhere:
-            return "It will not fit into the free memory in any precision. It can be loaded anyway."
+            return tr(
+                "It will not fit into the free memory in any precision. It can be loaded anyway."
+            )
         if offer.gated and offer.description is None:
-            return "It is gated: its owner wants you to accept terms first."
+            return tr("It is gated: its owner wants you to accept terms first.")
         return ""
 
     @property
@@ -205,4 +213,4 @@ def _files(files: tuple[RemoteFile, ...]) -> str:
     ordered = sorted(files, key=lambda file: -file.size)
     lines = [f"{Path(file.path).name}, {wording.size(file.size)}" for file in ordered[:_FILES]]
     more = len(files) - _FILES
-    return "\n".join([*lines, f"and {more} more"] if more > 0 else lines)
+    return "\n".join([*lines, tr("and {count} more", count=more)] if more > 0 else lines)

@@ -10,6 +10,7 @@ from desktop import wording
 from desktop.models_page import phrases
 from desktop.models_page.fitting import Outlooks, best, tone_of, words_of
 from desktop.rows import Row, Tone
+from desktop.translation import line, tr, trn
 from engine.errors import GatedModel, UnsupportedArchitecture
 from engine.model_config import ModelConfig
 from engine.store.catalogue import Suggestion
@@ -117,12 +118,12 @@ def row_of(offer: Offer, outlooks: Outlooks) -> Row:
     facts = [phrases.parameters(offer.parameters)] if offer.parameters else []
     facts += [wording.size(offer.size)] if offer.size else []
     facts += [offer.licence] if offer.licence else []
-    facts += ["gated"] if offer.gated else []
+    facts += [tr("gated")] if offer.gated else []
     if offer.downloads is not None:
-        facts.append(f"{offer.downloads:,} downloads")
-        facts.append(f"{offer.likes or 0:,} likes")
+        facts.append(trn("{count} download", "{count} downloads", offer.downloads))
+        facts.append(trn("{count} like", "{count} likes", offer.likes or 0))
     remark, tone = _remark(offer, outlooks)
-    return Row(str(offer.reference), offer.title, " · ".join(facts), remark, tone)
+    return Row(str(offer.reference), offer.title, line(facts), remark, tone)
 
 
 def arrange(
@@ -144,26 +145,29 @@ def _why_not(described: Description) -> str:
 
 def _remark(offer: Offer, outlooks: Outlooks) -> tuple[str, Tone]:
     if offer.why_not:
-        return "cannot run", Tone.BAD
+        return tr("cannot run"), Tone.BAD
     if offer.praise:
-        return "recommended", Tone.GOOD
+        return tr("recommended"), Tone.GOOD
     look = best(outlooks(offer.shape, None)) if offer.shape else None
     if look is None or look.fit is None:
         return "", Tone.PLAIN
     tone = tone_of(look)
     words = words_of(look)
-    return (words if tone is Tone.BAD else f"{words} in {look.precision}"), tone
+    if tone is Tone.BAD:
+        return words, tone
+    return tr("{words} in {precision}", words=words, precision=look.precision), tone
 
 
 def _praise(suggestion: Suggestion) -> str:
     """Return why the first suggestion stands first."""
     if suggestion.fits and suggestion.fluent:
-        return (
-            f"Recommended for this computer: in {suggestion.precision} it is the largest known "
-            "model that fits into the free memory and is likely to write as fast as you read."
+        return tr(
+            "Recommended for this computer: in {precision} it is the largest known model that "
+            "fits into the free memory and is likely to write as fast as you read.",
+            precision=suggestion.precision,
         )
     if suggestion.fits:
-        return (
+        return tr(
             "Recommended for this computer: it fits into the free memory, and is likely to write "
             "faster than the others, though slower than you read."
         )
@@ -172,5 +176,7 @@ def _praise(suggestion: Suggestion) -> str:
 
 def _unsupported(architecture: str) -> str:
     if not architecture:
-        return "The Hub does not say which architecture it has, so Tern may not be able to run it."
+        return tr(
+            "The Hub does not say which architecture it has, so Tern may not be able to run it."
+        )
     return UnsupportedArchitecture(architecture=architecture, supported=families()).said

@@ -26,7 +26,8 @@ from desktop.models_page.offer_detail import OfferDetail
 from desktop.models_page.parts import NoticeBox
 from desktop.state import Notice
 from desktop.theme import Palette
-from desktop.widgets import button, choose, styled
+from desktop.translation import mark, tr
+from desktop.widgets import button, choose, plain_button, styled
 
 _BESIDE = 760  # px of width from which list and detail stand beside each other
 _LIST = 460  # px at most
@@ -35,9 +36,9 @@ _LIST = 460  # px at most
 class Tab(StrEnum):
     """The parts of the page; the value is what they are called."""
 
-    LOCAL = "On this computer"
-    FIND = "Find"
-    DOWNLOADS = "Downloads"
+    LOCAL = mark("On this computer")
+    FIND = mark("Find")
+    DOWNLOADS = mark("Downloads")
 
 
 class ModelsPage(QWidget):
@@ -109,7 +110,7 @@ class ModelsPage(QWidget):
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(2)
         for tab in Tab:
-            choice = button(tab.value, "tab")
+            choice = plain_button(tr(tab.value), "tab")
             choice.setCheckable(True)
             self._group.addButton(choice)
             self.tabs[tab] = choice
@@ -163,13 +164,14 @@ class ModelsPage(QWidget):
     @Slot(object)
     def show_hindrance(self, notice: Notice | None) -> None:
         """Say that nothing may connect, and why."""
-        self.hindrance.show_notice(notice, "Open the settings")
+        self.hindrance.show_notice(notice, tr("Open the settings"))
         self._banner.setVisible(notice is not None)
 
     @Slot(object)
     def show_count(self, states: tuple[object, ...]) -> None:
         """Say in the tab how many downloads there are."""
-        text = f"{Tab.DOWNLOADS} ({len(states)})" if states else str(Tab.DOWNLOADS)
+        name = tr(Tab.DOWNLOADS)
+        text = f"{name} ({len(states)})" if states else name
         self.tabs[Tab.DOWNLOADS].setText(text)
         self.tabs[Tab.DOWNLOADS].setAccessibleName(text)
 

@@ -20,7 +20,8 @@ from desktop.models_page.fitting import tone_of, words_of
 from desktop.rows import Tone
 from desktop.state import Notice
 from desktop.theme import Palette
-from desktop.widgets import button, label, styled
+from desktop.translation import tr, trn
+from desktop.widgets import button, label, plain_label, styled
 from engine.preflight import Outlook
 
 _LOOKS: dict[Tone, str] = {
@@ -54,11 +55,11 @@ class Facts(QWidget):
         while self._form.rowCount():
             self._form.removeRow(0)
         for name, value in kept.items():
-            said = label(value, "fact", wraps=True)
+            said = plain_label(value, "fact", wraps=True)
             said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             said.setMinimumWidth(60)
             said.setAccessibleName(f"{name}: {value}")
-            self._form.addRow(label(name, "factName"), said)
+            self._form.addRow(plain_label(name, "factName"), said)
 
 
 class FitTable(QWidget):
@@ -104,13 +105,13 @@ class FitTable(QWidget):
     def _cells(self, look: Outlook) -> tuple[QLabel, ...]:
         tone, words = tone_of(look), words_of(look)
         size = wording.size(look.running) if look.fit else ""
-        said = label(words, _LOOKS[tone], wraps=True)
+        said = plain_label(words, _LOOKS[tone], wraps=True)
         said.setAccessibleName(f"{look.precision}: {size} {words}")
         mark = QLabel()
         if tone:
             colour = tone.colour(self._palette)
             mark.setPixmap(picture(tone, colour, 16, self.devicePixelRatio()))
-        return label(str(look.precision), "strong"), label(size), mark, said
+        return plain_label(str(look.precision), "strong"), plain_label(size), mark, said
 
 
 class NoticeBox(QFrame):
@@ -173,8 +174,11 @@ def _caption(outlooks: tuple[Outlook, ...]) -> str:
     if not outlooks:
         return ""
     packing = max(look.packing for look in outlooks)
-    once = f"Quantising it once takes up to {wording.size(packing)}. " if packing else ""
     first = outlooks[0]
-    return (
-        f"With {first.context:,} tokens of context. {once}{wording.size(first.free)} is free now."
-    )
+    lines = [
+        trn("With {count} token of context.", "With {count} tokens of context.", first.context)
+    ]
+    if packing:
+        lines.append(tr("Quantising it once takes up to {size}.", size=wording.size(packing)))
+    lines.append(tr("{size} is free now.", size=wording.size(first.free)))
+    return " ".join(lines)

@@ -5,42 +5,83 @@ from collections.abc import Iterable
 from PySide6.QtCore import QLocale
 
 from desktop import wording
+from desktop.translation import line, mark, number, tr
 from engine.messages import Precision
 from engine.store.downloads import DownloadState
 from engine.store.local import Origin, StoredModel
 from engine.store.phase import Phase
 
 _WAITING: dict[Phase, str] = {
-    Phase.QUEUED: "Waits for its turn",
-    Phase.PREPARING: "Asking the Hub what to fetch…",
-    Phase.LOCKED: "Waits: another program is downloading it",
-    Phase.CHECKING: "Checking what has arrived before…",
-    Phase.RETRYING: "The line broke off; trying again…",
+    Phase.QUEUED: mark("Waits for its turn"),
+    Phase.PREPARING: mark("Asking the Hub what to fetch…"),
+    Phase.LOCKED: mark("Waits: another program is downloading it"),
+    Phase.CHECKING: mark("Checking what has arrived before…"),
+    Phase.RETRYING: mark("The line broke off; trying again…"),
 }
 _MANY_LANGUAGES = 6
+_LANGUAGES = frozenset(
+    {
+        mark("English"),
+        mark("German"),
+        mark("French"),
+        mark("Spanish"),
+        mark("Italian"),
+        mark("Portuguese"),
+        mark("Dutch"),
+        mark("Polish"),
+        mark("Russian"),
+        mark("Ukrainian"),
+        mark("Czech"),
+        mark("Greek"),
+        mark("Turkish"),
+        mark("Arabic"),
+        mark("Hebrew"),
+        mark("Persian"),
+        mark("Hindi"),
+        mark("Bengali"),
+        mark("Thai"),
+        mark("Vietnamese"),
+        mark("Indonesian"),
+        mark("Korean"),
+        mark("Japanese"),
+        mark("Chinese"),
+        mark("Swedish"),
+        mark("Romanian"),
+    }
+)
 
 
 def parameters(count: int) -> str:
     """Return a number of parameters: "135 M", "1.54 B"; a dash where nobody knows."""
     if count <= 0:
         return wording.UNKNOWN
-    return f"{count / 1e9:.2f} B" if count >= 1_000_000_000 else f"{count / 1e6:.0f} M"
+    if count >= 1_000_000_000:
+        return tr("{number} B", number=number(f"{count / 1e9:.2f}"))
+    return tr("{number} M", number=f"{count / 1e6:.0f}")
 
 
 def languages(codes: Iterable[str]) -> str:
     """Return the names of languages given by their ISO 639-1 codes, the first few."""
-    names = [QLocale.languageToString(QLocale(code).language()) for code in codes]
+    names = [_language(code) for code in codes]
     more = len(names) - _MANY_LANGUAGES
     shown = ", ".join(names[:_MANY_LANGUAGES])
-    return f"{shown} and {more} more" if more > 0 else shown
+    return tr("{names} and {count} more", names=shown, count=more) if more > 0 else shown
+
+
+def _language(code: str) -> str:
+    """Return a language's name; the rarer ones are called as in English."""
+    name = QLocale.languageToString(QLocale(code).language())
+    return tr(name) if name in _LANGUAGES else name
 
 
 def duration(seconds: float) -> str:
     """Return a time as a person says it: "40 s", "12 min", "3 h 05 min"."""
     minutes = round(seconds / 60)
     if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"
+        return tr("{seconds} s", seconds=f"{seconds:.0f}")
+    if minutes < 100:
+        return tr("{minutes} min", minutes=minutes)
+    return tr("{hours} h {minutes} min", hours=minutes // 60, minutes=f"{minutes % 60:02}")
 
 
 def download(state: DownloadState) -> str:
@@ -49,26 +90,30 @@ def download(state: DownloadState) -> str:
         case Phase.FAILED:
             return f"{state.sentence} {state.way_out}"
         case Phase.DONE:
-            return f"Done: {wording.size(state.total)}"
+            return tr("Done: {size}", size=wording.size(state.total))
         case Phase.PAUSED:
-            return f"Paused at {_amount(state)}" if state.total else "Paused"
+            return tr("Paused at {amount}", amount=_amount(state)) if state.total else tr("Paused")
         case Phase.RECEIVING:
-            parts = [_amount(state), f"{wording.size(round(state.speed))}/s"]
+            parts = [_amount(state), tr("{size}/s", size=wording.size(round(state.speed)))]
             if state.seconds_left is not None:
-                parts.append(f"{duration(state.seconds_left)} left")
-            return " · ".join(parts)
+                parts.append(tr("{time} left", time=duration(state.seconds_left)))
+            return line(parts)
         case _:
-            return _WAITING[state.phase]
+            return tr(_WAITING[state.phase])
 
 
 def _amount(state: DownloadState) -> str:
-    return f"{wording.size(state.done)} of {wording.size(state.total)}"
+    done, total = wording.size(state.done), wording.size(state.total)
+    return tr("{done} of {total}", done=done, total=total)
 
 
 def on_disk(model: StoredModel) -> str:
     """Return what a model takes on disk, packed weights included: "988 MB · int4 packed 310 MB"."""
-    packed = [f"{p} packed {wording.size(n)}" for p, n in packed_sizes(model)]
-    return " · ".join([wording.size(model.disk), *packed])
+    packed = [
+        tr("{precision} packed {size}", precision=p, size=wording.size(n))
+        for p, n in packed_sizes(model)
+    ]
+    return line([wording.size(model.disk), *packed])
 
 
 def packed_sizes(model: StoredModel) -> list[tuple[Precision, int]]:
@@ -78,7 +123,8 @@ def packed_sizes(model: StoredModel) -> list[tuple[Precision, int]]:
 
 def origin(model: StoredModel) -> str:
     """Return where a model comes from, as a sentence begins."""
-    return str(model.origin)[0].upper() + str(model.origin)[1:]
+    said = tr(wording.ORIGINS[model.origin])
+    return said[0].upper() + said[1:]
 
 
 def can_be_deleted(model: StoredModel) -> bool:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QWidget
 
 from desktop import wording
 from desktop.theme import ZOOMS
-from desktop.translation import LANGUAGES, number
+from desktop.translation import LANGUAGES, tr
 from desktop.widgets import check, label
 from engine.messages import KernelChoice
 from engine.settings import ThemeChoice
@@ -25,12 +25,19 @@ class GeneralSection(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.themes = _choices("Colours", wording.THEMES.items())
-        self.kernels = _choices(
-            "Kernels", ((name, wording.KERNEL_HELP[name]) for name in get_args(KernelChoice))
+        self.themes = _choices(
+            tr("Colours"), ((name, tr(text)) for name, text in wording.THEMES.items())
         )
-        self.zooms = _choices("Size of letters", ((zoom, number(f"{zoom} %")) for zoom in ZOOMS))
-        self.languages = _choices("Language", (("system", "Like the system"), *LANGUAGES.items()))
+        self.kernels = _choices(
+            tr("Kernels"),
+            ((name, tr(wording.KERNEL_HELP[name])) for name in get_args(KernelChoice)),
+        )
+        self.zooms = _choices(
+            tr("Size of letters"), ((zoom, wording.percent(zoom / 100)) for zoom in ZOOMS)
+        )
+        self.languages = _choices(
+            tr("Language"), (("system", tr("Like the system")), *LANGUAGES.items())
+        )
         self.later = label("The language changes when Tern is started again.", "muted", wraps=True)
         self.tray = check("Hide in the system tray when the window is closed")
         self.no_tray = label("This desktop shows no system tray.", "muted", wraps=True)
@@ -62,7 +69,7 @@ class GeneralSection(QWidget):
     def show_zoom(self, percent: int) -> None:
         """Show the size of letters, which need not be one of those listed."""
         if self.zooms.findData(percent) < 0:
-            self.zooms.addItem(number(f"{percent} %"), percent)
+            self.zooms.addItem(wording.percent(percent / 100), percent)
         self.zooms.setCurrentIndex(self.zooms.findData(percent))
 
     def show_tray(self, is_wanted: bool, is_there: bool) -> None:

@@ -4,13 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QDateTime,
+    QLocale,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+)
 
+from desktop.translation import mark, tr
 from engine.network import Connection
 
 Index = QModelIndex | QPersistentModelIndex
 
-COLUMNS = ("When", "Where to", "Why", "Outcome")
+COLUMNS = (mark("When"), mark("Where to"), mark("Why"), mark("Outcome"))
 
 
 class LedgerModel(QAbstractTableModel):
@@ -43,7 +51,7 @@ class LedgerModel(QAbstractTableModel):
         """Return a column's name."""
         if orientation is Qt.Orientation.Horizontal:
             if role == Qt.ItemDataRole.DisplayRole:
-                return COLUMNS[section]
+                return tr(COLUMNS[section])
             if role == Qt.ItemDataRole.TextAlignmentRole:
                 return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         return None
@@ -63,8 +71,10 @@ class LedgerModel(QAbstractTableModel):
 def cells_of(connection: Connection) -> tuple[str, str, str, str]:
     """Return what is told of a connection; the time in this computer's own zone."""
     try:
-        when = datetime.fromisoformat(connection.at).astimezone().strftime("%d %b %H:%M")
+        moment = round(datetime.fromisoformat(connection.at).timestamp())
+        when = QLocale().toString(QDateTime.fromSecsSinceEpoch(moment), "dd MMM HH:mm")
     except ValueError:
         when = connection.at
-    why = connection.why or "nobody asked for it"
-    return when, connection.host, why, "allowed" if connection.allowed else "refused"
+    why = connection.why or tr("nobody asked for it")
+    outcome = tr("allowed") if connection.allowed else tr("refused")
+    return when, connection.host, why, outcome

@@ -7,7 +7,8 @@ from desktop.models_page.parts import Scroller
 from desktop.settings_page.general import GeneralSection
 from desktop.settings_page.privacy import PrivacySection
 from desktop.settings_page.storage import StorageSection
-from desktop.widgets import label, styled
+from desktop.translation import tr
+from desktop.widgets import label, plain_label, styled
 
 _COLUMN = 720  # px at most
 
@@ -25,15 +26,15 @@ class SettingsPage(QWidget):
         across = QHBoxLayout(header)
         across.setContentsMargins(20, 14, 20, 14)
         across.addWidget(label("Settings", "heading"))
-        self._scroller = scroller = Scroller("Settings")
+        self._scroller = scroller = Scroller(tr("Settings"))
         inside = QWidget()
         inside.setMaximumWidth(_COLUMN)
         sections = QVBoxLayout(inside)
         sections.setContentsMargins(0, 0, 0, 0)
         sections.setSpacing(14)
-        self._add(sections, "General", self.general)
-        self._add(sections, "Storage", self.storage)
-        self._add(sections, "Privacy & network", self.privacy)
+        self._add(sections, tr("General"), self.general)
+        self._add(sections, tr("Storage"), self.storage)
+        self._add(sections, tr("Privacy & network"), self.privacy)
         middle = QHBoxLayout()
         middle.addStretch(1)
         middle.addWidget(inside, 100)
@@ -65,6 +66,6 @@ class SettingsPage(QWidget):
         column = QVBoxLayout(card)
         column.setContentsMargins(20, 16, 20, 18)
         column.setSpacing(12)
-        column.addWidget(label(name, "heading"))
+        column.addWidget(plain_label(name, "heading"))
         column.addWidget(section)
         sections.addWidget(card)

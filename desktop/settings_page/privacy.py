@@ -6,7 +6,6 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
-    QCheckBox,
     QHBoxLayout,
     QHeaderView,
     QTableView,
@@ -14,12 +13,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop import wording
 from desktop.settings_page.ledger_table import LedgerModel
-from desktop.widgets import button, label, styled
+from desktop.translation import mark, tr, trn
+from desktop.widgets import button, check, label, plain_label, styled
 from engine.network import Connection
 
-_PROMISE = (
+_PROMISE = mark(
     "Tern connects to {host} when you search for a model, look at one or download one, and to the "
     "servers that it names for the files. It connects to nothing else, and never by itself: no "
     "telemetry, no updates, no fonts, no pictures."
@@ -35,9 +34,9 @@ class PrivacySection(QWidget):
 
     def __init__(self, host: str) -> None:
         super().__init__()
-        self.sealed = QCheckBox("Sealed mode: connect to nothing at all")
-        self.sealed.setAccessibleName(self.sealed.text())
-        self.sealed.setAccessibleDescription("Every connection is refused while it is on.")
+        self.sealed = check(
+            "Sealed mode: connect to nothing at all", "Every connection is refused while it is on."
+        )
         self.token = label("", "plain", wraps=True)
         self.forget = button("Forget the token", "outlined")
         self.forget.hide()
@@ -61,7 +60,7 @@ class PrivacySection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
         column.addWidget(self.sealed)
-        column.addWidget(label(_PROMISE.format(host=host), "muted", wraps=True))
+        column.addWidget(plain_label(tr(_PROMISE, host=host), "muted", wraps=True))
         column.addLayout(tokens)
         column.addWidget(label("Connections so far", "section"))
         column.addLayout(counts)
@@ -70,7 +69,7 @@ class PrivacySection(QWidget):
     def _prepare_table(self) -> None:
         table = self.table
         table.setModel(self.connections)
-        table.setAccessibleName("Connections so far")
+        table.setAccessibleName(tr("Connections so far"))
         table.setMinimumHeight(240)
         table.setShowGrid(False)
         table.setAlternatingRowColors(True)
@@ -78,7 +77,7 @@ class PrivacySection(QWidget):
         table.setTabKeyNavigation(False)
         table.verticalHeader().hide()
         for corner in table.findChildren(QAbstractButton):
-            corner.setAccessibleName("All connections")
+            corner.setAccessibleName(tr("All connections"))
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         header = table.horizontalHeader()
@@ -94,10 +93,12 @@ class PrivacySection(QWidget):
     def show_token(self, has_token: bool) -> None:
         """Say whether there is an access token for the Hub."""
         self.token.setText(
-            "There is an access token for gated models (in the keyring, in HF_TOKEN, or of the "
-            "Hub's own login)."
+            tr(
+                "There is an access token for gated models (in the keyring, in HF_TOKEN, or of the "
+                "Hub's own login)."
+            )
             if has_token
-            else "There is no access token; a gated model asks for one."
+            else tr("There is no access token; a gated model asks for one.")
         )
         self.forget.setVisible(has_token)
 
@@ -106,5 +107,12 @@ class PrivacySection(QWidget):
         """List the connections that were made or refused."""
         self.connections.show(connections)
         self.table.setVisible(bool(connections))
-        count = wording.count(len(connections), "connection")
-        self.count.setText(f"{count}, the newest first." if connections else "None so far.")
+        self.count.setText(
+            trn(
+                "{count} connection, the newest first.",
+                "{count} connections, the newest first.",
+                len(connections),
+            )
+            if connections
+            else tr("None so far.")
+        )

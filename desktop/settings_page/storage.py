@@ -7,9 +7,10 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop import wording
 from desktop.library_controller import Storage
+from desktop.translation import mark, tr
 from desktop.widgets import button, label
 
-_PACKED = (
+_PACKED = mark(
     "Weights in the form that this CPU reads fastest: made when a model is loaded first, and made "
     "again where they are missing."
 )
@@ -56,16 +57,19 @@ class StorageSection(QWidget):
     def show_storage(self, storage: Storage) -> None:
         """Show what is where."""
         self.root.setText(str(storage.root))
-        self.free.setText(f"{wording.size(storage.free)} are free there.")
+        self.free.setText(tr("{size} are free there.", size=wording.size(storage.free)))
         unused = wording.size(storage.unused_bytes)
-        amount = f"They take {wording.size(storage.packed)}." if storage.packed else "None yet."
-        rest = f" {unused} of that belong to no model." if storage.unused else ""
-        self.packed.setText(f"{_PACKED} {amount}{rest}")
-        self.reclaim.setText(f"Reclaim {unused}")
+        packed = wording.size(storage.packed)
+        lines = [tr(_PACKED)]
+        lines += [tr("They take {size}.", size=packed) if storage.packed else tr("None yet.")]
+        if storage.unused:
+            lines += [tr("{size} of that belong to no model.", size=unused)]
+        self.packed.setText(" ".join(lines))
+        self.reclaim.setText(tr("Reclaim {size}", size=unused))
         self.reclaim.setAccessibleName(self.reclaim.text())
         self.reclaim.setVisible(bool(storage.unused))
 
     def _choose(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self.window(), "Move the models to")
+        folder = QFileDialog.getExistingDirectory(self.window(), tr("Move the models to"))
         if folder:
             self.move_wanted.emit(Path(folder))

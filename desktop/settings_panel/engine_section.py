@@ -9,11 +9,12 @@ from desktop import wording
 from desktop.settings_panel import terms
 from desktop.settings_panel.fields import ChoiceField, NumberField
 from desktop.state import Selection
+from desktop.translation import mark, number, tr
 from desktop.widgets import button, label
 from engine.messages import KernelChoice, Loaded, Precision
 
-_IDLE = "Changing any of these loads the model again; the chat stays."
-_PENDING = "Not in force yet: the model has to be loaded again."
+_IDLE = mark("Changing any of these loads the model again; the chat stays.")
+_PENDING = mark("Not in force yet: the model has to be loaded again.")
 
 
 class EngineSection(QWidget):
@@ -26,11 +27,11 @@ class EngineSection(QWidget):
         self.context = NumberField(terms.CONTEXT)
         self.precision = ChoiceField(terms.PRECISION, ((p, str(p)) for p in Precision))
         self.kernel = ChoiceField(
-            terms.KERNEL, ((name, wording.KERNEL_HELP[name]) for name in get_args(KernelChoice))
+            terms.KERNEL, ((name, tr(wording.KERNEL_HELP[name])) for name in get_args(KernelChoice))
         )
         self.threads = NumberField(terms.THREADS)
         self.apply = button("Load again with these", "outlined")
-        self._hint = label(_IDLE, "settingHelp", wraps=True)
+        self._hint = label("", "settingHelp", wraps=True)
         self._selection = Selection("", Precision.BF16)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -56,7 +57,9 @@ class EngineSection(QWidget):
         """Bound the context by what the model takes."""
         if loaded and loaded.max_context:
             self.context.limit(loaded.max_context)
-            self.context.explain(f"This model takes {loaded.max_context:,} at most.")
+            self.context.explain(
+                tr("This model takes {count} at most.", count=number(f"{loaded.max_context:,}"))
+            )
 
     def _chosen(self) -> Selection:
         return Selection(
@@ -70,7 +73,7 @@ class EngineSection(QWidget):
     def _show_pending(self) -> None:
         is_pending = self._chosen() != self._selection
         self.apply.setVisible(is_pending)
-        self._hint.setText(_PENDING if is_pending else _IDLE)
+        self._hint.setText(tr(_PENDING if is_pending else _IDLE))
 
 
 def _whole(value: float | None) -> int | None:

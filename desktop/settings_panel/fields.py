@@ -20,25 +20,30 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.settings_panel.terms import Term
-from desktop.widgets import button, label, styled
+from desktop.translation import tr
+from desktop.widgets import label, plain_button, plain_label, styled
 
 _EDITOR = 96  # px
 _TYPING = 500  # ms without a key after which a text is taken
 
 
 class Field(QWidget):
-    """A title with its editor at the right or below, and a sentence under both."""
+    """A title with its editor at the right or below, and a sentence under both.
+
+    title, explanation: marked for translation.
+    """
 
     changed = Signal()
 
     def __init__(self, title: str, explanation: str, editor: QWidget, below: bool = False) -> None:
         super().__init__()
+        title, explanation = tr(title), tr(explanation)
         self.editor = editor
         editor.setAccessibleName(title)
         editor.setAccessibleDescription(explanation)
         head = QHBoxLayout()
         head.setSpacing(8)
-        head.addWidget(label(title, "settingTitle", wraps=True), 1)
+        head.addWidget(plain_label(title, "settingTitle", wraps=True), 1)
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(4)
@@ -48,7 +53,7 @@ class Field(QWidget):
         else:
             head.addWidget(editor)
         self._explanation = explanation
-        self._sentence = label(explanation, "settingHelp", wraps=True)
+        self._sentence = plain_label(explanation, "settingHelp", wraps=True)
         self.column.addWidget(self._sentence)
 
     def explain(self, more: str) -> None:
@@ -90,7 +95,11 @@ class NumberField(Field):
         self._value: float | None = None
         self._default: float | None = None
         self._fallback = label("", "settingHelp", wraps=True)
-        self.reset = button("Reset", "reset", spoken=f"Reset {term.title} to the model's default")
+        self.reset = plain_button(
+            tr("Reset"),
+            "reset",
+            spoken=tr("Reset {setting} to the model's default", setting=tr(term.title)),
+        )
         self.reset.clicked.connect(self._on_reset)
         foot = QHBoxLayout()
         foot.setSpacing(8)
@@ -106,7 +115,7 @@ class NumberField(Field):
         self.box.setDecimals(term.decimals)
         self.box.setRange(min(low, term.low - 1) if term.unset else low, term.high)
         self.box.setSingleStep(term.step)
-        self.box.setSpecialValueText(term.unset)
+        self.box.setSpecialValueText(tr(term.unset))
         self.box.setGroupSeparatorShown(term.high > 10_000 and term.name != "seed")
 
     @property
@@ -140,8 +149,8 @@ class NumberField(Field):
 
     def _default_text(self) -> str:
         if self._default is not None:
-            return f"Default: {self.box.textFromValue(self._default)}"
-        return f"Default: {self.term.unset.lower()}" if self.term.unset else ""
+            return tr("Default: {value}", value=self.box.textFromValue(self._default))
+        return tr("Default: {value}", value=tr(self.term.unset)) if self.term.unset else ""
 
     def _on_changed(self, number: float) -> None:
         is_unset = bool(self.term.unset) and number < self.term.low

@@ -13,12 +13,13 @@ from desktop.settings_panel.fields import ChoiceField, NumberField, TextField
 from desktop.settings_panel.persona_bar import PersonaBar
 from desktop.settings_panel.personas import Persona
 from desktop.state import Selection
-from desktop.widgets import button, label, styled
+from desktop.translation import mark, tr
+from desktop.widgets import button, label, plain_label, styled
 from engine.messages import Loaded, Overflow, SamplingSettings
 
 _OVERFLOWS: dict[Overflow, str] = {
-    "stop": "Stop and say so",
-    "drop_oldest": "Drop the oldest messages",
+    "stop": mark("Stop and say so"),
+    "drop_oldest": mark("Drop the oldest messages"),
 }
 
 
@@ -35,7 +36,7 @@ class SettingsPanel(QFrame):
     def __init__(self) -> None:
         super().__init__()
         styled(self, "right")
-        self.setAccessibleName("Settings of this chat")
+        self.setAccessibleName(tr("Settings of this chat"))
         self._settings = ChatSettings()
         self._persona: Persona | None = None
         self._defaults = SamplingSettings()
@@ -43,7 +44,9 @@ class SettingsPanel(QFrame):
         self.prompt = TextField(terms.SYSTEM_PROMPT, lines=5)
         self.numbers = {term.name: NumberField(term) for term in (*terms.SAMPLING, terms.LENGTH)}
         self.stops = TextField(terms.STOP_STRINGS, lines=2)
-        self.overflow = ChoiceField(terms.OVERFLOW, _OVERFLOWS.items())
+        self.overflow = ChoiceField(
+            terms.OVERFLOW, ((choice, tr(text)) for choice, text in _OVERFLOWS.items())
+        )
         self.engine = EngineSection()
         self.close_button = button("✕", "quiet", "Close (Ctrl+.)", "Close the settings")
         self._lay_out()
@@ -57,18 +60,19 @@ class SettingsPanel(QFrame):
         head.setContentsMargins(20, 12, 10, 10)
         head.addWidget(label("This chat", "heading"), 1)
         head.addWidget(self.close_button)
-        scroller = Scroller("Settings of this chat")
+        scroller = Scroller(tr("Settings of this chat"))
         inside = scroller.column
         inside.setContentsMargins(20, 0, 20, 20)
         inside.setSpacing(16)
         numbers = self.numbers
-        promise = "What you change applies from the next message."
-        inside.addWidget(label(promise, "settingHelp", wraps=True))
-        self._add(inside, "Persona", self.personas, self.prompt)
-        self._add(inside, "Choice of words", *(numbers[term.name] for term in terms.SAMPLING))
+        inside.addWidget(
+            label("What you change applies from the next message.", "settingHelp", wraps=True)
+        )
+        self._add(inside, tr("Persona"), self.personas, self.prompt)
+        self._add(inside, tr("Choice of words"), *(numbers[term.name] for term in terms.SAMPLING))
         length = numbers[terms.LENGTH.name]
-        self._add(inside, "Length and context", length, self.stops, self.overflow)
-        self._add(inside, "Engine", self.engine)
+        self._add(inside, tr("Length and context"), length, self.stops, self.overflow)
+        self._add(inside, tr("Engine"), self.engine)
         inside.addStretch()
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 0, 0, 0)  # for the border
@@ -78,7 +82,7 @@ class SettingsPanel(QFrame):
 
     def _add(self, column: QVBoxLayout, name: str, *fields: QWidget) -> None:
         column.addWidget(styled(QFrame(), "rule"))
-        column.addWidget(label(name, "section"))
+        column.addWidget(plain_label(name, "section"))
         for field in fields:
             column.addWidget(field)
 

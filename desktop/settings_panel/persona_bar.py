@@ -8,9 +8,10 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWid
 
 from desktop.settings_panel.fields import ChoiceBox
 from desktop.settings_panel.personas import Persona
+from desktop.translation import mark, tr
 from desktop.widgets import label, styled
 
-_NONE = "Own settings"
+_NONE = mark("Own settings")
 
 
 class PersonaBar(QWidget):
@@ -30,11 +31,11 @@ class PersonaBar(QWidget):
         self._default = ""
         self._is_changed = False
         self.box = ChoiceBox()
-        self.box.setAccessibleName("Persona")
+        self.box.setAccessibleName(tr("Persona"))
         self.more = styled(QToolButton(), "more")
         self.more.setText("⋯")
-        self.more.setToolTip("Create, change or delete personas")
-        self.more.setAccessibleName("Personas: more")
+        self.more.setToolTip(tr("Create, change or delete personas"))
+        self.more.setAccessibleName(tr("Personas: more"))
         self.more.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.more)
@@ -65,14 +66,14 @@ class PersonaBar(QWidget):
         """Show the chat's persona, and whether the chat has departed from it."""
         self._name, self._is_changed = name, is_changed
         place = self.box.findData(name)
-        self.box.setPlaceholderText(name or _NONE)
+        self.box.setPlaceholderText(name or tr(_NONE))
         self.box.setCurrentIndex(place)
-        self._hint.setText("Changed in this chat." if is_changed else self._about(place))
+        self._hint.setText(tr("Changed in this chat.") if is_changed else self._about(place))
 
     def _about(self, place: int) -> str:
         if place < 0:
-            return "No persona of this name is kept any more." if self._name else ""
-        return "New chats begin with it." if self._name == self._default else ""
+            return tr("No persona of this name is kept any more.") if self._name else ""
+        return tr("New chats begin with it.") if self._name == self._default else ""
 
     def _choose(self) -> None:
         name = self.box.currentData()
@@ -81,19 +82,21 @@ class PersonaBar(QWidget):
 
     def _fill_menu(self) -> None:
         self.menu.clear()
-        self.menu.addAction("New from this chat's settings…", self.create_wanted.emit)
+        self.menu.addAction(tr("New from this chat's settings…"), self.create_wanted.emit)
         name = self._name
         if self.box.findData(name) < 0:
             return
         shown = name.replace("&", "&&")
-        update = self.menu.addAction(f"Save the changes in “{shown}”")
+        update = self.menu.addAction(tr("Save the changes in “{name}”", name=shown))
         update.setEnabled(self._is_changed)
         update.triggered.connect(lambda: self.update_wanted.emit(name))
-        self._add("Begin new chats with it", self.default_wanted).setEnabled(name != self._default)
+        self._add(tr("Begin new chats with it"), self.default_wanted).setEnabled(
+            name != self._default
+        )
         self.menu.addSeparator()
-        self._add("Rename…", self.rename_wanted)
-        self._add("Duplicate", self.duplicate_wanted)
-        self._add("Delete…", self.delete_wanted)
+        self._add(tr("Rename…"), self.rename_wanted)
+        self._add(tr("Duplicate"), self.duplicate_wanted)
+        self._add(tr("Delete…"), self.delete_wanted)
 
     def _add(self, text: str, signal: SignalInstance) -> QAction:
         name = self._name

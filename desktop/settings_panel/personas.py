@@ -14,6 +14,7 @@ import msgspec
 import tomli_w
 
 from desktop.history import ChatSettings
+from desktop.translation import tr
 from engine.errors import NameTaken, UnwritableFolder
 from engine.messages import SamplingSettings
 from engine.paths import make_folder
@@ -131,7 +132,8 @@ class PersonaFile:
         """Add a copy under a name of its own, and return it."""
         original = self.find(name) or Persona(name=name)
         taken = {persona.name for persona in self.all}
-        names = (f"{name} copy", *(f"{name} copy {n}" for n in range(2, len(taken) + 3)))
+        first = tr("{name} copy", name=name)
+        names = (first, *(f"{first} {n}" for n in range(2, len(taken) + 3)))
         copy = msgspec.structs.replace(
             original, name=next(candidate for candidate in names if candidate not in taken)
         )
@@ -166,7 +168,11 @@ class PersonaFile:
         except FileNotFoundError:
             return _Content()
         except OSError as error:
-            self.trouble = f"The personas in {self._path} cannot be read: {error.strerror}."
+            self.trouble = tr(
+                "The personas in {file} cannot be read: {reason}.",
+                file=self._path,
+                reason=error.strerror,
+            )
         except (ValueError, msgspec.ValidationError) as error:
             self.trouble = self._set_aside(error)
         return _Content()
@@ -177,7 +183,11 @@ class PersonaFile:
             self._path.replace(aside)
         except OSError:
             aside = self._path
-        return f"The file of personas was damaged ({error}). It was kept as {aside}."
+        return tr(
+            "The file of personas was damaged ({error}). It was kept as {file}.",
+            error=error,
+            file=aside,
+        )
 
     def _write(self, content: _Content) -> None:
         draft = self._path.with_suffix(".new")

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu
 from desktop import wording
 from desktop.shell.main_window import MainWindow
 from desktop.shell.navigation import SHORTCUTS, Page
+from desktop.translation import tr
 from engine.messages import KernelChoice
 
 
@@ -35,38 +36,38 @@ class Menus(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         bar = window.menuBar()
-        self._fill_chat(bar.addMenu("&Chat"), window)
-        engine = bar.addMenu("&Engine")
-        kernels = engine.addMenu("&Kernels")
+        self._fill_chat(bar.addMenu(tr("&Chat")), window)
+        engine = bar.addMenu(tr("&Engine"))
+        kernels = engine.addMenu(tr("&Kernels"))
         kernels.setToolTipsVisible(True)
         self.kernels = {
-            name: _choice(kernels, wording.KERNEL_HELP[name], name)
+            name: _choice(kernels, tr(wording.KERNEL_HELP[name]), name)
             for name in get_args(KernelChoice)
         }
         self._exclusive(self.kernels, self.kernel_chosen.emit)
-        engine.addAction("Open the engine's &log", self.log_wanted.emit)
-        view = bar.addMenu("&View")
+        engine.addAction(tr("Open the engine's &log"), self.log_wanted.emit)
+        view = bar.addMenu(tr("&View"))
         self.pages = {page: self._page(view, page) for page in Page}
-        sidebar = view.addAction("&List of chats")
+        sidebar = view.addAction(tr("&List of chats"))
         sidebar.setShortcut(QKeySequence("Ctrl+B"))
         sidebar.triggered.connect(self.sidebar_wanted)
-        figures = view.addAction("&Figures in full")
+        figures = view.addAction(tr("&Figures in full"))
         figures.setShortcut(QKeySequence("Ctrl+T"))
         figures.triggered.connect(self.figures_wanted)
         view.addSeparator()
-        self.themes = {name: _choice(view, text, name) for name, text in wording.THEMES.items()}
+        self.themes = {name: _choice(view, tr(text), name) for name, text in wording.THEMES.items()}
         self._exclusive(self.themes, self.theme_chosen.emit)
         self._fill_zoom(view)
-        shortcuts = bar.addMenu("&Help").addAction("&Keyboard shortcuts")
+        shortcuts = bar.addMenu(tr("&Help")).addAction(tr("&Keyboard shortcuts"))
         shortcuts.setShortcuts([QKeySequence("F1"), QKeySequence("Ctrl+/")])
         shortcuts.triggered.connect(self.shortcuts_wanted)
 
     def _fill_zoom(self, menu: QMenu) -> None:
         menu.addSeparator()
         for text, step, keys in (
-            ("&Larger", 1, ("Ctrl++", "Ctrl+=")),
-            ("&Smaller", -1, ("Ctrl+-",)),
-            ("&Usual size", 0, ("Ctrl+0",)),
+            (tr("&Larger"), 1, ("Ctrl++", "Ctrl+=")),
+            (tr("&Smaller"), -1, ("Ctrl+-",)),
+            (tr("&Usual size"), 0, ("Ctrl+0",)),
         ):
             action = menu.addAction(text)
             action.setShortcuts([QKeySequence(key) for key in keys])
@@ -78,21 +79,21 @@ class Menus(QObject):
             action.setShortcut(QKeySequence(keys))
             return action
 
-        add("&New chat", "Ctrl+N").triggered.connect(self.new_chat_wanted)
-        add("New &temporary chat", "Ctrl+Shift+N").triggered.connect(self.temporary_chat_wanted)
+        add(tr("&New chat"), "Ctrl+N").triggered.connect(self.new_chat_wanted)
+        add(tr("New &temporary chat"), "Ctrl+Shift+N").triggered.connect(self.temporary_chat_wanted)
         menu.addSeparator()
-        add("Search c&hats", "Ctrl+F").triggered.connect(self.search_wanted)
-        add("Chat &above", "Alt+Up").triggered.connect(lambda: self.step_wanted.emit(-1))
-        add("Chat &below", "Alt+Down").triggered.connect(lambda: self.step_wanted.emit(1))
-        add("&Rename this chat", "F2").triggered.connect(self.rename_wanted)
+        add(tr("Search c&hats"), "Ctrl+F").triggered.connect(self.search_wanted)
+        add(tr("Chat &above"), "Alt+Up").triggered.connect(lambda: self.step_wanted.emit(-1))
+        add(tr("Chat &below"), "Alt+Down").triggered.connect(lambda: self.step_wanted.emit(1))
+        add(tr("&Rename this chat"), "F2").triggered.connect(self.rename_wanted)
         menu.addSeparator()
-        add("&Write a message", "Ctrl+L").triggered.connect(self.write_wanted)
-        add("&Stop the answer", "Esc").triggered.connect(self.stop_wanted)
+        add(tr("&Write a message"), "Ctrl+L").triggered.connect(self.write_wanted)
+        add(tr("&Stop the answer"), "Esc").triggered.connect(self.stop_wanted)
         menu.addSeparator()
-        add("&Quit", "Ctrl+Q").triggered.connect(window.quit)
+        add(tr("&Quit"), "Ctrl+Q").triggered.connect(window.quit)
 
     def _page(self, menu: QMenu, page: Page) -> QAction:
-        action = menu.addAction(page.value)
+        action = menu.addAction(tr(page.value))
         action.setShortcut(QKeySequence(SHORTCUTS[page]))
         action.triggered.connect(lambda: self.page_chosen.emit(page))
         return action

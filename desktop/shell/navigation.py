@@ -3,21 +3,25 @@
 from enum import StrEnum
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFont, QFontMetrics, QKeySequence
 from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QToolButton, QVBoxLayout
 
+from desktop import wording
 from desktop.icons import icon
 from desktop.theme import Palette
+from desktop.translation import mark, tr
 from desktop.widgets import choose, styled
 
 _WIDE, _COMPACT = 84, 52  # px
+_BESIDE = 20  # px beside a name
 
 
 class Page(StrEnum):
     """The pages of the window; the value is what they are called."""
 
-    CHAT = "Chat"
-    MODELS = "Models"
-    SETTINGS = "Settings"
+    CHAT = mark("Chat")
+    MODELS = mark("Models")
+    SETTINGS = mark("Settings")
 
 
 SHORTCUTS: dict[Page, str] = {
@@ -35,7 +39,7 @@ class Navigation(QFrame):
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         styled(self, "navigation")
-        self.setAccessibleName("Pages")
+        self.setAccessibleName(tr("Pages"))
         self.buttons: dict[Page, QToolButton] = {}
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -61,11 +65,12 @@ class Navigation(QFrame):
 
     def _button(self, page: Page) -> QToolButton:
         made = styled(QToolButton(), "page")
-        made.setText(page.value)
+        keys = QKeySequence(SHORTCUTS[page]).toString(QKeySequence.SequenceFormat.NativeText)
+        made.setText(tr(page.value))
         made.setCheckable(True)
         made.setIconSize(QSize(22, 22))
-        made.setToolTip(f"{page.value} ({SHORTCUTS[page]})")
-        made.setAccessibleName(page.value)
+        made.setToolTip(f"{made.text()} ({keys})")
+        made.setAccessibleName(made.text())
         made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._group.addButton(made)
         self.buttons[page] = made
@@ -80,7 +85,7 @@ class Navigation(QFrame):
         self.progress.setVisible(share is not None)
         if share is not None:
             self.progress.setValue(round(share * 1000))
-        spoken = "" if share is None else f"Downloads: {share:.0%}"
+        spoken = "" if share is None else tr("Downloads: {share}", share=wording.percent(share))
         self.progress.setAccessibleName(spoken)
         self.progress.setToolTip(spoken)
         self.buttons[Page.MODELS].setAccessibleDescription(spoken)
@@ -89,7 +94,7 @@ class Navigation(QFrame):
         """Show icons alone, or with their names."""
         self._compact = compact
         style = Qt.ToolButtonStyle
-        width = round((_COMPACT if compact else _WIDE) * self._zoom)
+        width = round(_COMPACT * self._zoom) if compact else self._wide()
         height = round((40 if compact else 54) * self._zoom)
         for choice in self.buttons.values():
             choice.setToolButtonStyle(
@@ -98,6 +103,15 @@ class Navigation(QFrame):
             choice.setIconSize(QSize(22, 22) * self._zoom)
             choice.setFixedSize(width - 12, height)
         self.setFixedWidth(width)
+
+    def _wide(self) -> int:
+        """Return the width in px that the names need in this language."""
+        self.buttons[Page.CHAT].ensurePolished()  # the style sheet brings its font
+        font = QFont(self.buttons[Page.CHAT].font())
+        font.setBold(True)  # as that of the page which is shown
+        names = (choice.text() for choice in self.buttons.values())
+        widest = max(map(QFontMetrics(font).horizontalAdvance, names))
+        return max(round(_WIDE * self._zoom), widest + _BESIDE)
 
     @Slot(int)
     def set_zoom(self, percent: int) -> None:

@@ -88,7 +88,7 @@ class ShortcutsDialog(QDialog):
         self.search.setClearButtonEnabled(True)
         for clear in self.search.findChildren(QToolButton):
             clear.setAccessibleName(tr("Clear the search"))
-        self.nothing = label(tr("No shortcut fits."), "muted")
+        self.nothing = label("No shortcut fits.", "muted")
         self._keys = QStandardItemModel(self)
         self.shown = QSortFilterProxyModel(self)
         self.shown.setSourceModel(self._keys)

@@ -2,13 +2,14 @@
 
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle
 
 from desktop.history import Chat
 from desktop.sidebar.delegate import MORE, ChatDelegate
 from desktop.sidebar.model import ChatListModel
 from desktop.sidebar.rows import AnyRow, ChatRow, FolderRow, FoundRow, chat_of
 from desktop.theme import Palette
+from desktop.translation import tr
 from desktop.widgets import styled
 
 
@@ -27,7 +28,7 @@ class ChatList(QListView):
         self._delegate = ChatDelegate(palette, self)
         self.setModel(model)
         self.setItemDelegate(self._delegate)
-        self.setAccessibleName("Chats")
+        self.setAccessibleName(tr("Chats"))
         self.setMouseTracking(True)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setLayoutMode(QListView.LayoutMode.Batched)  # thousands of chats block nothing
@@ -94,7 +95,8 @@ class ChatList(QListView):
         row = self.row
         match event.key():
             case Qt.Key.Key_Left | Qt.Key.Key_Right if isinstance(row, FolderRow):
-                self.fold_wanted.emit(row.folder.id, event.key() == Qt.Key.Key_Right)
+                opens = Qt.Key.Key_Left if self.isRightToLeft() else Qt.Key.Key_Right
+                self.fold_wanted.emit(row.folder.id, event.key() == opens)
             case Qt.Key.Key_Delete if isinstance(row, FolderRow | ChatRow | FoundRow):
                 self.delete_wanted.emit(row)
             case Qt.Key.Key_Return | Qt.Key.Key_Enter if not self.is_renaming:
@@ -124,7 +126,10 @@ class ChatList(QListView):
     def _is_on_dots(self, event: QMouseEvent, place: QModelIndex, row: AnyRow | None) -> bool:
         if event.button() != Qt.MouseButton.LeftButton or not isinstance(row, FolderRow | ChatRow):
             return False
-        return event.position().x() > self.visualRect(place).right() - MORE
+        area = self.visualRect(place)
+        dots = area.adjusted(area.width() - MORE, 0, 0, 0)
+        dots = QStyle.visualRect(self.layoutDirection(), area, dots)
+        return dots.contains(event.position().toPoint())
 
     def _choose(self, place: QModelIndex) -> None:
         row = self._rows.row_at(place)

@@ -1,6 +1,6 @@
 """How the rows of the list of chats are painted."""
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -17,6 +17,7 @@ from desktop.icons import picture
 from desktop.sidebar.model import ROW, Index
 from desktop.sidebar.rows import AnyRow, ChatRow, FolderRow, FoundRow, Heading, NoteRow, text_of
 from desktop.theme import Palette
+from desktop.translation import number
 
 MORE = 30  # px at the right end of a row under the pointer, which open its menu
 _SIDE = 10  # px beside the text
@@ -72,14 +73,15 @@ class ChatDelegate(QStyledItemDelegate):
             return
         if isinstance(row, FolderRow):
             self._paint_icon(painter, area, "down" if row.is_open else "right")
-            self._paint_icon(painter, area.adjusted(_ICON + 4, 0, 0, 0), "folder")
-            area.adjust(2 * _ICON + 12, 0, 0, 0)
+            self._paint_icon(painter, self._after(painter, area, _ICON + 4), "folder")
+            area = self._after(painter, area, 2 * _ICON + 12)
         if isinstance(row, ChatRow) and row.inside:
-            area.adjust(_INDENT, 0, 0, 0)
+            area = self._after(painter, area, _INDENT)
         hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         if hovered:
             self._paint_icon(painter, area, "more", at_end=True)
-        area.adjust(0, 0, -self._paint_mark(painter, area, row, hovered), 0)
+        used = self._paint_mark(painter, area, row, hovered)
+        area = _visual(painter, area, area.adjusted(0, 0, -used, 0))
         shown = painter.fontMetrics().elidedText(
             text_of(row), Qt.TextElideMode.ElideRight, area.width()
         )
@@ -94,10 +96,10 @@ class ChatDelegate(QStyledItemDelegate):
             painter.setBrush(QColor(self.colours.accent))
             painter.setPen(Qt.PenStyle.NoPen)
             place = QRect(area.right() - _DOT, area.center().y() - _DOT // 2, _DOT, _DOT)
-            painter.drawEllipse(place)
+            painter.drawEllipse(_visual(painter, area, place))
             return _DOT + 8
         if isinstance(row, FolderRow) and row.count:
-            text = f"{row.count:,}"
+            text = number(f"{row.count:,}")
             painter.setPen(QColor(self.colours.muted))
             painter.drawText(
                 area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), text
@@ -118,8 +120,16 @@ class ChatDelegate(QStyledItemDelegate):
     def _paint_icon(self, painter: QPainter, area: QRect, name: str, at_end: bool = False) -> None:
         ratio = painter.device().devicePixelRatio()
         left = area.right() - _ICON if at_end else area.left()
-        drawn = picture(name, self.colours.muted, _ICON, ratio)
-        painter.drawPixmap(QPoint(left, area.center().y() - _ICON // 2 + 1), drawn)
+        top = area.center().y() - _ICON // 2 + 1
+        place = _visual(painter, area, QRect(left, top, _ICON, _ICON))
+        is_mirrored = painter.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        drawn = picture(name, self.colours.muted, _ICON, ratio, is_mirrored and name == "right")
+        painter.drawPixmap(place.topLeft(), drawn)
+
+    @staticmethod
+    def _after(painter: QPainter, area: QRect, width: int) -> QRect:
+        """Return what of `area` is left after `width` px, from the side where lines begin."""
+        return _visual(painter, area, area.adjusted(width, 0, 0, 0))
 
     def _paint_small(
         self, painter: QPainter, area: QRect, text: str, base: QFont, strong: bool = False
@@ -161,6 +171,11 @@ class ChatDelegate(QStyledItemDelegate):
         look.setFontWeight(QFont.Weight.Bold)
         made.format = look
         return made
+
+
+def _visual(painter: QPainter, area: QRect, place: QRect) -> QRect:
+    """Return `place` in `area` as it is in the direction of the window's language."""
+    return QStyle.visualRect(painter.layoutDirection(), area, place)
 
 
 def _units(text: str) -> int:

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Sequence
 
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 from desktop.chats.exporting import Form
 from desktop.history import Chat, Folder
+from desktop.translation import mark, tr
 
 Act = Callable[[], object]
 
 _FORMS: dict[Form, str] = {
-    Form.MARKDOWN: "As Markdown…",
-    Form.HTML: "As a web page…",
-    Form.JSON: "As JSON, with all versions…",
+    Form.MARKDOWN: mark("As Markdown…"),
+    Form.HTML: mark("As a web page…"),
+    Form.JSON: mark("As JSON, with all versions…"),
 }
 
 
@@ -30,39 +33,39 @@ def chat_menu(
 ) -> QMenu:
     """Return what can be done with a chat."""
     menu = _menu(parent)
-    menu.addAction("Rename\tF2", rename)
-    menu.addAction("Unpin" if chat.pinned else "Pin", lambda: pin(not chat.pinned))
-    places = menu.addMenu("Move to")
+    menu.addAction(_with_key(tr("Rename"), Qt.Key.Key_F2), rename)
+    menu.addAction(tr("Unpin") if chat.pinned else tr("Pin"), lambda: pin(not chat.pinned))
+    places = menu.addMenu(tr("Move to"))
     for folder in folders:
         action = places.addAction(folder.name.replace("&", "&&"), _call(move, folder.id))
         action.setEnabled(folder.id != chat.folder)
     if chat.folder is not None:
-        places.addAction("No folder", lambda: move(None))
+        places.addAction(tr("No folder"), lambda: move(None))
     places.addSeparator()
-    places.addAction("New folder", add_folder)
-    exports = menu.addMenu("Export")
+    places.addAction(tr("New folder"), add_folder)
+    exports = menu.addMenu(tr("Export"))
     for form, name in _FORMS.items():
-        exports.addAction(name, _call(export, form))
+        exports.addAction(tr(name), _call(export, form))
     menu.addSeparator()
-    menu.addAction("Delete\tDel", delete)
+    menu.addAction(_with_key(tr("Delete"), Qt.Key.Key_Delete), delete)
     return menu
 
 
 def folder_menu(parent: QWidget, *, rename: Act, delete: Act) -> QMenu:
     """Return what can be done with a folder."""
     menu = _menu(parent)
-    menu.addAction("Rename\tF2", rename)
-    menu.addAction("Delete the folder\tDel", delete)
+    menu.addAction(_with_key(tr("Rename"), Qt.Key.Key_F2), rename)
+    menu.addAction(_with_key(tr("Delete the folder"), Qt.Key.Key_Delete), delete)
     return menu
 
 
 def more_menu(parent: QWidget, *, add_folder: Act, import_file: Act, export_all: Act) -> QMenu:
     """Return what can be done with all chats."""
     menu = _menu(parent)
-    menu.addAction("New folder", add_folder)
+    menu.addAction(tr("New folder"), add_folder)
     menu.addSeparator()
-    menu.addAction("Import chats…", import_file)
-    menu.addAction("Export all chats…", export_all)
+    menu.addAction(tr("Import chats…"), import_file)
+    menu.addAction(tr("Export all chats…"), export_all)
     return menu
 
 
@@ -70,6 +73,11 @@ def _menu(parent: QWidget) -> QMenu:
     menu = QMenu(parent)
     menu.aboutToHide.connect(menu.deleteLater)
     return menu
+
+
+def _with_key(text: str, key: Qt.Key) -> str:
+    """Return a menu's text with the key that does the same in the list."""
+    return f"{text}\t{QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)}"
 
 
 def _call(act: Callable[..., object], value: object) -> Act:

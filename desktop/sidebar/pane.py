@@ -123,7 +123,8 @@ class SidePane(QWidget):
         self._shade.setGeometry(self.rect())
         if self._is_narrow:
             width = min(max(_LEAST, self._wide), self.width() - _LEFT_OPEN)
-            self._side.setGeometry(0, 0, width, self.height())
+            left = self.width() - width if self.isRightToLeft() else 0
+            self._side.setGeometry(left, 0, width, self.height())
 
-    def _on_moved(self, place: int, _handle: int) -> None:
-        self._wide = min(max(place, _LEAST), _MOST)
+    def _on_moved(self, _place: int, _handle: int) -> None:
+        self._wide = min(max(self._side.width(), _LEAST), _MOST)

@@ -8,18 +8,31 @@ from typing import TypeAlias
 
 from desktop.chats.shelf import Listing
 from desktop.history import Chat, Folder, Found
+from desktop.translation import mark, tr, trn
 
-UNTITLED = "New chat"
+UNTITLED = mark("New chat")
+_MONTHS = (
+    mark("January"),
+    mark("February"),
+    mark("March"),
+    mark("April"),
+    mark("May"),
+    mark("June"),
+    mark("July"),
+    mark("August"),
+    mark("September"),
+    mark("October"),
+    mark("November"),
+    mark("December"),
+)
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A line above a group."""
+    """A line above a group. is_pinned: that of the pinned chats."""
 
     text: str
-
-
-PINNED = Heading("Pinned")
+    is_pinned: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,9 @@ def folder_of(row: AnyRow) -> int | None:
 
 def is_among_pinned(row: AnyRow) -> bool:
     """Return whether what is dropped on the row is pinned."""
-    return row == PINNED or (isinstance(row, ChatRow) and row.chat.pinned)
+    return (isinstance(row, Heading) and row.is_pinned) or (
+        isinstance(row, ChatRow) and row.chat.pinned
+    )
 
 
 def text_of(row: AnyRow) -> str:
@@ -101,7 +116,7 @@ def text_of(row: AnyRow) -> str:
             return row.folder.name
         case ChatRow() | FoundRow():
             chat = chat_of(row)
-            return (chat and chat.title) or UNTITLED
+            return (chat and chat.title) or tr(UNTITLED)
         case Heading() | NoteRow():
             return row.text
 
@@ -111,10 +126,13 @@ def spoken(row: AnyRow) -> str:
     parts = [text_of(row)]
     match row:
         case FolderRow():
-            parts = [f"Folder {row.folder.name}", f"{row.count} chats"]
-            parts.append("open" if row.is_open else "closed")
+            parts = [
+                tr("Folder {name}", name=row.folder.name),
+                trn("{count} chat", "{count} chats", row.count),
+            ]
+            parts.append(tr("open") if row.is_open else tr("closed"))
         case ChatRow():
-            parts += ["pinned"] * row.chat.pinned + ["being answered"] * row.is_growing
+            parts += [tr("pinned")] * row.chat.pinned + [tr("being answered")] * row.is_growing
         case FoundRow():
             parts.append(row.found.snippet)
         case _:
@@ -138,9 +156,9 @@ def listed_rows(
     loose = [chat for chat in listing.chats if chat.folder is None and not chat.pinned]
     made: list[AnyRow] = []
     if pinned:
-        made += [PINNED, *rows(pinned)]
+        made += [Heading(tr("Pinned"), is_pinned=True), *rows(pinned)]
     if listing.folders:
-        made.append(Heading("Folders"))
+        made.append(Heading(tr("Folders")))
     for folder in listing.folders:
         within = [chat for chat in filed if chat.folder == folder.id]
         made.append(FolderRow(folder, len(within), folder.id not in closed))
@@ -148,12 +166,12 @@ def listed_rows(
             made += rows(within, inside=True)
     for name, group in groupby(loose, lambda chat: period(chat.updated, today)):
         made += [Heading(name), *rows(group)]
-    return made or [NoteRow("Your chats appear here.")]
+    return made or [NoteRow(tr("Your chats appear here."))]
 
 
 def found_rows(found: Sequence[Found]) -> list[AnyRow]:
     """Return what a search found."""
-    return [FoundRow(hit) for hit in found] or [NoteRow("Nothing was found.")]
+    return [FoundRow(hit) for hit in found] or [NoteRow(tr("Nothing was found."))]
 
 
 def period(moment: float, today: date) -> str:
@@ -161,11 +179,13 @@ def period(moment: float, today: date) -> str:
     day = datetime.fromtimestamp(moment).date()
     age = (today - day).days
     if age <= 0:
-        return "Today"
+        return tr("Today")
     if age == 1:
-        return "Yesterday"
+        return tr("Yesterday")
     if age <= 7:
-        return "Previous 7 days"
+        return tr("Previous 7 days")
     if age <= 30:
-        return "Previous 30 days"
-    return f"{day:%B %Y}" if day.year == today.year else f"{day:%Y}"
+        return tr("Previous 30 days")
+    if day.year != today.year:
+        return f"{day:%Y}"
+    return tr("{month} {year}", month=tr(_MONTHS[day.month - 1]), year=day.year)

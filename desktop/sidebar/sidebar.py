@@ -30,6 +30,7 @@ from desktop.sidebar.rows import (
 )
 from desktop.sidebar.toast import Toast
 from desktop.theme import Palette
+from desktop.translation import tr
 from desktop.widgets import button, styled
 
 _DEBOUNCE_MS = 120
@@ -71,13 +72,13 @@ class Sidebar(QWidget):
         self.recolour(palette)
 
     def _lay_out(self) -> None:
-        self.setAccessibleName("Chats")
-        self.search.setPlaceholderText("Search chats")
-        self.search.setAccessibleName("Search chats")
-        self.search.setToolTip("Search titles and messages (Ctrl+F)")
+        self.setAccessibleName(tr("Chats"))
+        self.search.setPlaceholderText(tr("Search chats"))
+        self.search.setAccessibleName(tr("Search chats"))
+        self.search.setToolTip(tr("Search titles and messages (Ctrl+F)"))
         self.search.setClearButtonEnabled(True)
         for clear in self.search.findChildren(QToolButton):
-            clear.setAccessibleName("Clear the search")
+            clear.setAccessibleName(tr("Clear the search"))
         self.more.setIconSize(QSize(18, 18))
         top = QHBoxLayout()
         top.setContentsMargins(10, 10, 8, 6)

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QWidget
 from desktop import wording
 from desktop.telemetry.answer_record import Points
 from desktop.theme import Palette
-from desktop.translation import tr
+from desktop.translation import number, tr
 from desktop.widgets import styled
 
 _DOT = 4.0  # px
@@ -185,7 +185,7 @@ class Curve(QWidget):
         for time in ticks(self._until):
             x = self._place(plot, (time, 0.0)).x()
             below = QRectF(x - 3 * line, plot.bottom() + 6, 6 * line, line)
-            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, f"{time:g} s")
+            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, number(f"{time:g} s"))
 
     def _plot(self) -> QRectF:
         """Return where the curve itself is, within its axes."""

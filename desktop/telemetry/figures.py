@@ -152,5 +152,5 @@ def _milliseconds(value: float) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    share = f" ({part / whole:.0%})" if whole else ""
+    share = f" ({wording.percent(part / whole)})" if whole else ""
     return wording.tokens(part) + share

@@ -48,7 +48,7 @@ class TelemetryPanel(QDialog):
         self.memory = Curve(
             tr("Memory"), tr(figures.MEMORY.how), lambda v: wording.size(round(v)), palette
         )
-        self.as_table = check(tr("Show the curves as a table"))
+        self.as_table = check("Show the curves as a table")
         self.samples = SamplesTable(self.record)
         self.table = FiguresTable()
         self._course = QStackedWidget()

@@ -11,7 +11,7 @@ from desktop import wording
 from desktop.telemetry import figures
 from desktop.telemetry.figures import Figure
 from desktop.translation import tr
-from desktop.widgets import ElidedLabel, button, label, styled
+from desktop.widgets import ElidedLabel, button, plain_label, styled
 from engine.messages import Chunk, Done, Loaded, Memory, Prefilled
 
 _LIVE = 100  # ms between two updates of the live figures
@@ -30,7 +30,7 @@ class Shown(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
-        column.addWidget(label(self._name, "label"))
+        column.addWidget(plain_label(self._name, "label"))
         column.addWidget(self.value)
         self.setToolTip(self._how)
         self.show_value(wording.UNKNOWN)
@@ -58,10 +58,10 @@ class TelemetryStrip(QWidget):
         self.peak = Shown(figures.PEAK)
         self.kernel = Shown(figures.KERNEL)
         self.details = button(
-            tr("Details"),
+            "Details",
             "quiet",
-            tr("All figures, their course, and how they are computed (Ctrl+T)"),
-            tr("Details of the figures"),
+            "All figures, their course, and how they are computed (Ctrl+T)",
+            "Details of the figures",
         )
         self.details.clicked.connect(self.details_wanted)
         self._figures = [

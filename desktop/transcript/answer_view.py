@@ -10,6 +10,7 @@ from desktop.transcript.message_body import MessageBody
 from desktop.transcript.message_view import SIDE, Means, MessageView, excerpt, open_link
 from desktop.transcript.shown_message import ShownMessage
 from desktop.transcript.thinking_view import ThinkingView
+from desktop.translation import tr
 
 
 class AnswerView(MessageView):
@@ -79,7 +80,7 @@ class AnswerView(MessageView):
         if parts.thinking or parts.is_open:
             self._think(parts.thinking, parts.is_open and growing)
         self.body.set_text(parts.answer, growing)
-        return f"Answer: {excerpt(parts.answer)}"
+        return tr("Answer: {text}", text=excerpt(parts.answer))
 
     def _stack(self, top: int) -> int:
         if self._thinking:

@@ -5,8 +5,9 @@ from collections.abc import Set
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from desktop.transcript.shown_message import HELP, Act, ShownMessage
-from desktop.widgets import button, label
+from desktop.transcript.shown_message import HELP, SPOKEN, Act, ShownMessage
+from desktop.translation import tr
+from desktop.widgets import button, label, plain_button
 
 _COPIED_MS = 1500
 
@@ -69,7 +70,7 @@ class MessageTools(QWidget):
         tell_copied(self.acts[Act.COPY])
 
     def _add(self, act: Act) -> None:
-        made = button(act.value, "quiet", HELP[act], f"{act.value} the message")
+        made = plain_button(tr(act.value), "quiet", tr(HELP[act]), tr(SPOKEN[act]))
         made.clicked.connect(lambda: self.act_wanted.emit(act))
         self.acts[act] = made
         for other in Act:  # in their order, whichever came first
@@ -89,5 +90,5 @@ def tell_copied(copier: QPushButton) -> None:
         copier.setText(text)
         copier.adjustSize()
 
-    say("Copied")
-    QTimer.singleShot(_COPIED_MS, copier, lambda: say("Copy"))
+    say(tr("Copied"))
+    QTimer.singleShot(_COPIED_MS, copier, lambda: say(tr("Copy")))

@@ -202,15 +202,21 @@ class MessageView(QFrame):
         self.caption.adjustSize()
         self.caption.setVisible(bool(self.caption.text()))
         width = min(self.caption.width(), self._width)
-        self.caption.setGeometry(SIDE, top + self._px(7), width, self.caption.height())
+        left, height = self._visual(SIDE, width), self.caption.height()
+        self.caption.setGeometry(left, top + self._px(7), width, height)
         left = SIDE - 10  # the first button's text stands below the message's
         if self.caption.text() and self._width >= self._px(_ROOMY):
             left += width + 12
         elif self.caption.text():
             top += self._px(_CAPTION)
         if self._tools:
-            self._tools.move(self._tools_left(self._tools, left), top + self._px(3))
+            left = self._tools_left(self._tools, left)
+            self._tools.move(self._visual(left, self._tools.width()), top + self._px(3))
         return top + self._px(_TOOLS)
+
+    def _visual(self, left: int, width: int) -> int:
+        """Return the place of what stands `left` px from the side where lines begin."""
+        return self._width + 2 * SIDE - left - width if self.isRightToLeft() else left
 
     def _tools_left(self, _tools: MessageTools, left: int) -> int:
         return left

@@ -5,6 +5,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.composer.composer import MessageEdit
+from desktop.translation import tr
 from desktop.widgets import button, label, styled
 
 
@@ -34,7 +35,7 @@ class QuestionEditor(QFrame):
         super().__init__(parent)
         styled(self, "composer")
         self.edit = _Edit()
-        self.edit.setAccessibleName("Edit your message")
+        self.edit.setAccessibleName(tr("Edit your message"))
         self.send = button("Send", "primary", "Ask again with this text (Enter)")
         self.cancel = button("Cancel", "quiet", "Leave the message as it was (Esc)")
         row = QHBoxLayout()

@@ -9,6 +9,7 @@ from desktop.transcript.message_tools import MessageTools
 from desktop.transcript.message_view import SIDE, Means, MessageView, excerpt
 from desktop.transcript.question_editor import QuestionEditor
 from desktop.transcript.shown_message import ShownMessage
+from desktop.translation import tr
 from desktop.widgets import styled
 
 _BUBBLE = 14  # px within the bubble, left and right
@@ -75,7 +76,7 @@ class QuestionView(MessageView):
         self.body.set_text(message.content, message.state == "growing")
         if message.attachments and not self.files:  # which never change in a message
             self.files = AttachedFiles(message.attachments, self)
-        return f"Your message: {excerpt(message.content)}"
+        return tr("Your message: {text}", text=excerpt(message.content))
 
     def _is_edited(self) -> bool:
         return self._editor is not None
@@ -91,7 +92,7 @@ class QuestionView(MessageView):
             return top
         width = self.body.width() + 2 * _BUBBLE
         height = self.body.height() + _BUBBLE_TOP + _BUBBLE_BOTTOM
-        left = SIDE + self._width - width
+        left = self._visual(SIDE + self._width - width, width)
         self._bubble.setGeometry(left, top, width, height)
         self.body.move(left + _BUBBLE, top + _BUBBLE_TOP)
         return top + height

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from desktop.attachments.attachment import Attachment
+from desktop.translation import mark
 
 ShownState: TypeAlias = Literal["whole", "growing", "partial", "failed"]
 
@@ -12,19 +13,28 @@ ShownState: TypeAlias = Literal["whole", "growing", "partial", "failed"]
 class Act(StrEnum):
     """What a person may do with a message; the value is the button's text."""
 
-    COPY = "Copy"
-    EDIT = "Edit"
-    CONTINUE = "Continue"
-    REGENERATE = "Regenerate"
-    DELETE = "Delete"
+    COPY = mark("Copy")
+    EDIT = mark("Edit")
+    CONTINUE = mark("Continue")
+    REGENERATE = mark("Regenerate")
+    DELETE = mark("Delete")
 
 
 HELP: dict[Act, str] = {
-    Act.COPY: "Copy the message as Markdown",
-    Act.EDIT: "Change the question and ask it again; this version is kept",
-    Act.CONTINUE: "Let the answer go on where it ended",
-    Act.REGENERATE: "Answer again; this version is kept",
-    Act.DELETE: "Delete this message",
+    Act.COPY: mark("Copy the message as Markdown"),
+    Act.EDIT: mark("Change the question and ask it again; this version is kept"),
+    Act.CONTINUE: mark("Let the answer go on where it ended"),
+    Act.REGENERATE: mark("Answer again; this version is kept"),
+    Act.DELETE: mark("Delete this message"),
+}
+
+
+SPOKEN: dict[Act, str] = {
+    Act.COPY: mark("Copy the message"),
+    Act.EDIT: mark("Edit the message"),
+    Act.CONTINUE: mark("Continue the message"),
+    Act.REGENERATE: mark("Regenerate the message"),
+    Act.DELETE: mark("Delete the message"),
 }
 
 

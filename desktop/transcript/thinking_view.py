@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.document.look import Look
 from desktop.document.typesetter import Typesetter
 from desktop.transcript.message_body import MessageBody
+from desktop.translation import tr
 from desktop.widgets import button
 
 _INSET = 14  # px, from the bar to the text
@@ -33,7 +34,7 @@ class ThinkingView(QWidget):
         self._began: float | None = None
         self._is_open: bool | None = None  # None: as the model's state has it
         self._thinking = False
-        self._words = "Thought"
+        self._words = tr("Thought")
         self.body = MessageBody(look, typesetter, parser, parent=self)
         self.head = button("", "quiet")
         self.head.setParent(self)
@@ -83,11 +84,12 @@ class ThinkingView(QWidget):
     def stack(self, width: int) -> int:
         """Put the parts in their places; return the height that needs."""
         self.head.adjustSize()
-        self.head.move(0, 0)
+        is_mirrored = self.isRightToLeft()
+        self.head.move(width - self.head.width() if is_mirrored else 0, 0)
         self.body.setVisible(self.is_open)
         height = self.head.height() + _GAP
         if self.is_open:
-            self.body.move(_INSET, height)
+            self.body.move(0 if is_mirrored else _INSET, height)
             height += self.body.height() + 2 * _GAP
         self.resize(width, height)
         return height
@@ -95,7 +97,8 @@ class ThinkingView(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the bar beside the reasoning."""
         if self.is_open:
-            bar = QRectF(0, self.body.y(), 3, self.body.height())
+            left = self.width() - 3 if self.isRightToLeft() else 0
+            bar = QRectF(left, self.body.y(), 3, self.body.height())
             QPainter(self).fillRect(bar, QColor(self._look.palette.border))
 
     def _toggle(self) -> None:
@@ -105,11 +108,16 @@ class ThinkingView(QWidget):
 
     def _name_head(self, seconds: float | None) -> None:
         if seconds is not None:
-            self._words = f"Thought for {max(1, round(seconds))} s"
+            self._words = tr("Thought for {seconds} s", seconds=max(1, round(seconds)))
         elif self._thinking:
-            self._words = "Thinking…"
-        elif self._words == "Thinking…":
-            self._words = "Thought"
-        self.head.setText(f"{'▾' if self.is_open else '▸'}  {self._words}")
-        state = "Hide" if self.is_open else "Show"
-        self.head.setAccessibleName(f"{self._words}. {state} the reasoning")
+            self._words = tr("Thinking…")
+        elif self._words == tr("Thinking…"):
+            self._words = tr("Thought")
+        self.head.setText(f"{self._arrow()}  {self._words}")
+        act = tr("Hide the reasoning") if self.is_open else tr("Show the reasoning")
+        self.head.setAccessibleName(f"{self._words}. {act}")
+
+    def _arrow(self) -> str:
+        if self.is_open:
+            return "▾"
+        return "◂" if self.isRightToLeft() else "▸"

@@ -24,7 +24,7 @@ from desktop.transcript.message_view import SIDE, Means, MessageView, estimate
 from desktop.transcript.question_view import QuestionView
 from desktop.transcript.shown_message import Act, ShownMessage
 from desktop.transcript.throttle import RepaintThrottle
-from desktop.translation import mark
+from desktop.translation import mark, tr
 from desktop.widgets import button, styled
 from engine.messages import Progress
 
@@ -70,7 +70,7 @@ class Transcript(QAbstractScrollArea):
         styled(self, "transcript")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Conversation")
+        self.setAccessibleName(tr("Conversation"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.verticalScrollBar().setSingleStep(_STEP)
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
@@ -306,8 +306,8 @@ class Transcript(QAbstractScrollArea):
 
     def _move_views(self) -> None:
         value = self.verticalScrollBar().value()
-        # As much space at the left as the scroll bar takes at the right: centred in the window.
-        left = (self.width() - self._column()) // 2 - SIDE
+        # As much space at the left as the scroll bar takes at its end: centred in the window.
+        left = (self.width() - self._column()) // 2 - SIDE - self.viewport().x()
         for view, top in self._rows.live():
             view.move(left, top - value)
         self.to_end.setVisible(not self._following)

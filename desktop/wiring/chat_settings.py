@@ -12,6 +12,7 @@ from desktop.history import ChatSettings
 from desktop.settings_panel.personas import Persona, PersonaFile
 from desktop.shell.main_window import MainWindow
 from desktop.state import Notice, Selection
+from desktop.translation import tr
 from engine.errors import TernError
 
 
@@ -55,11 +56,11 @@ def connect_personas(window: MainWindow, desk: Desk, personas: PersonaFile) -> N
     acts = _PersonaActs(window, desk, personas)
     bar = window.chat.settings.personas
     bar.chosen.connect(acts.put_on)
-    bar.create_wanted.connect(lambda: _ask_name(window, "New persona", "", acts.create))
+    bar.create_wanted.connect(lambda: _ask_name(window, tr("New persona"), "", acts.create))
     bar.update_wanted.connect(acts.update)
     bar.rename_wanted.connect(
         lambda name: _ask_name(
-            window, "Rename the persona", name, lambda new: acts.rename(name, new)
+            window, tr("Rename the persona"), name, lambda new: acts.rename(name, new)
         )
     )
     bar.duplicate_wanted.connect(acts.duplicate)
@@ -130,7 +131,7 @@ def _ask_name(
     """Ask for a name; call `accept` with it. Does not block."""
     dialog = QInputDialog(window)
     dialog.setWindowTitle(title)
-    dialog.setLabelText("Name")
+    dialog.setLabelText(tr("Name"))
     dialog.setTextValue(name)
     dialog.textValueSelected.connect(
         lambda text: accept(" ".join(text.split())) if text.strip() else None
@@ -143,11 +144,11 @@ def _ask_name(
 def _confirm_delete(window: MainWindow, name: str, go_ahead: Callable[[], object]) -> QMessageBox:
     """Ask before a persona is gone. Does not block."""
     box = QMessageBox(window)
-    box.setWindowTitle("Delete the persona")
-    box.setText(f"Delete “{name}”?")
-    box.setInformativeText("Chats that have it keep their settings.")
-    box.addButton("Delete", QMessageBox.ButtonRole.AcceptRole)
-    keep = box.addButton("Keep it", QMessageBox.ButtonRole.RejectRole)
+    box.setWindowTitle(tr("Delete the persona"))
+    box.setText(tr("Delete “{name}”?", name=name))
+    box.setInformativeText(tr("Chats that have it keep their settings."))
+    box.addButton(tr("Delete"), QMessageBox.ButtonRole.AcceptRole)
+    keep = box.addButton(tr("Keep it"), QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(keep)
     box.setEscapeButton(keep)
     box.accepted.connect(go_ahead)

@@ -10,6 +10,7 @@ from desktop.history import History, Message
 from desktop.shell.main_window import MainWindow
 from desktop.state import Notice, State
 from desktop.transcript.shown_message import Act, ShownMessage
+from desktop.translation import tr
 from engine.settings import SettingsFile
 
 _CHANGES = (Act.EDIT, Act.REGENERATE, Act.CONTINUE)
@@ -111,7 +112,7 @@ def connect_desk(window: MainWindow, desk: Desk, settings: SettingsFile) -> None
     desk.message_changed.connect(show_message)
     desk.message_sought.connect(chat.transcript.go_to)
     desk.chat_lost.connect(
-        lambda: chat.notice.show_notice(Notice("This chat was deleted in another window."))
+        lambda: chat.notice.show_notice(Notice(tr("This chat was deleted in another window.")))
     )
 
 
@@ -128,7 +129,7 @@ def shown(message: Message, is_last: bool, is_first_read: bool = False) -> Shown
         content=message.content,
         state=state,
         siblings=message.siblings,
-        caption="Reading the prompt…" if waits else said,
+        caption=tr("Reading the prompt…") if waits else said,
         attachments=message.attachments,
-        mark=wording.FIRST_READ if is_first_read else "",
+        mark=tr(wording.FIRST_READ) if is_first_read else "",
     )

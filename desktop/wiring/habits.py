@@ -1,6 +1,6 @@
 """What makes a program one's own: language, size of letters, tray, keys, and one window."""
 
-from PySide6.QtCore import QLibraryInfo, Qt, QTranslator
+from PySide6.QtCore import QLibraryInfo, QLocale, Qt, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from desktop.controller import Controller
@@ -13,6 +13,9 @@ from desktop.theme import Theme, next_zoom
 from desktop.translation import RIGHT_TO_LEFT, language, resolved, use_language
 from engine.settings import SettingsFile
 
+# Of the Arabic locales one that writes figures as the window does, in European digits.
+_LOCALES = {"ar": "ar_AE"}
+
 
 def speak(app: QApplication, choice: str) -> None:
     """Use the chosen language for Tern's own texts and for Qt's, and its direction."""
@@ -24,6 +27,8 @@ def speak(app: QApplication, choice: str) -> None:
     if language() != "en" and translator.load(f"qtbase_{language()}", folder):
         app.installTranslator(translator)
     direction = Qt.LayoutDirection
+    if language() != QLocale().bcp47Name().partition("-")[0]:
+        QLocale.setDefault(QLocale(_LOCALES.get(language(), language())))
     # After the translator, which brings a direction of its own.
     app.setLayoutDirection(direction.RightToLeft if is_mirrored else direction.LeftToRight)
 

@@ -16,6 +16,7 @@ from desktop.models_page.page import Tab
 from desktop.shell.main_window import MainWindow
 from desktop.shell.navigation import Page
 from desktop.state import Notice
+from desktop.translation import tr
 from engine.store.downloads import DownloadState
 from engine.store.local import StoredModel
 from engine.store.reference import Reference, endpoint, parse_reference
@@ -119,7 +120,7 @@ def connect_library(
         dialogs.ask_import(window, folder, lambda copy: library.import_folder(folder, copy))
 
     def choose_folder() -> None:
-        folder = QFileDialog.getExistingDirectory(window, "Import a model folder")
+        folder = QFileDialog.getExistingDirectory(window, tr("Import a model folder"))
         if folder:
             bring(Path(folder))
 

@@ -14,13 +14,14 @@ from desktop.history import Chat, Folder
 from desktop.shell.main_window import MainWindow
 from desktop.shell.menus import Menus
 from desktop.shell.navigation import Page
+from desktop.translation import mark, tr
 
 Leave = Callable[[Callable[[], object]], None]
 
 _FILTERS: dict[Form, str] = {
-    Form.MARKDOWN: "Markdown (*.md)",
-    Form.HTML: "Web page (*.html)",
-    Form.JSON: "JSON (*.json)",
+    Form.MARKDOWN: mark("Markdown (*.md)"),
+    Form.HTML: mark("Web page (*.html)"),
+    Form.JSON: mark("JSON (*.json)"),
 }
 
 
@@ -103,7 +104,7 @@ def connect_list(window: MainWindow, desk: Desk, shelf: Shelf, controller: Contr
     def on_deleted(chat: Chat) -> None:
         if desk.talk.chat and desk.talk.chat.id == chat.id and not desk.talk.is_temporary:
             desk.new()
-        toast.tell("Chat deleted.", "Undo", lambda: shelf.restore(chat))
+        toast.tell(tr("Chat deleted."), tr("Undo"), lambda: shelf.restore(chat))
 
     def remove_folder(folder: Folder) -> None:
         dialogs.confirm_remove_folder(window, folder.name, lambda: shelf.remove_folder(folder.id))
@@ -133,21 +134,21 @@ def connect_files(window: MainWindow, shelf: Shelf) -> None:
 
     def export(chat: Chat, form: Form) -> None:
         name, _ = QFileDialog.getSaveFileName(
-            window, "Export the chat", file_name(chat, form), _FILTERS[form]
+            window, tr("Export the chat"), file_name(chat, form), tr(_FILTERS[form])
         )
         if name:
             shelf.export(chat.id, _with_ending(name, form), form)
 
     def export_all() -> None:
         name, _ = QFileDialog.getSaveFileName(
-            window, "Export all chats", "Chats.json", _FILTERS[Form.JSON]
+            window, tr("Export all chats"), tr("Chats.json"), tr(_FILTERS[Form.JSON])
         )
         if name:
             shelf.export_all(_with_ending(name, Form.JSON))
 
     def import_file() -> None:
         name, _ = QFileDialog.getOpenFileName(
-            window, "Import chats", "", "Exports of Tern and ChatGPT (*.json *.zip)"
+            window, tr("Import chats"), "", tr("Exports of Tern and ChatGPT (*.json *.zip)")
         )
         if name:
             shelf.import_file(Path(name))

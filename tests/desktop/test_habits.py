@@ -127,7 +127,7 @@ def test_the_remembered_size_is_there_from_the_start(open_window: OpenWindow) ->
     again = open_window()
     assert again.theme.zoom == 150
     assert again.window.chat.transcript._means.look.zoom == 1.5
-    assert again.window.settings.general.zooms.currentText() == "150 %"
+    assert again.window.settings.general.zooms.currentText() == "150%"
     again.theme.set_zoom(100)
 
 

@@ -312,7 +312,7 @@ def test_all_chats_go_out_and_come_in_again(
     qtbot.waitUntil(lambda: len(titles(filled)) == 2)
     sidebar(filled).import_wanted.emit()
     qtbot.waitUntil(
-        lambda: toast.sentence.text() == "1 chat was imported; 2 chats were there already."
+        lambda: toast.sentence.text() == "1 chat was imported. 2 chats were there already."
     )
     qtbot.waitUntil(lambda: len(titles(filled)) == 3)
     open_chat(qtbot, filled, "Names for a cat")
