@@ -93,6 +93,7 @@ def _take_first_chat(desktop: Desktop, folder: Path) -> None:
     desktop.telemetry.close()
     desktop.menus.shortcuts_wanted.emit()
     keys = desktop.window.findChild(ShortcutsDialog)
+    assert keys
     _take(desktop, folder, "shortcuts", keys)
     keys.close()
     desktop.theme.set_zoom(200)
