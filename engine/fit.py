@@ -103,8 +103,10 @@ def _weights(question: Question) -> int:
     config, precision = question.config, question.precision
     shapes = config.linear_shapes().values()
     linears = sum(_linear(rows, columns, precision) for rows, columns in shapes)
-    is_int8 = precision is Precision.INT4 and question.kernel is not Kernel.NATIVE
-    head = Precision.INT8 if is_int8 else precision
+    head = precision
+    if precision is not Precision.BF16:
+        is_rough = question.kernel is Kernel.NATIVE and config.hidden_size % _GROUP == 0
+        head = Precision.INT4 if is_rough else Precision.INT8
     return config.layers * linears + _linear(config.vocab_size, config.hidden_size, head)
 
 

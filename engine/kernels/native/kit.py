@@ -43,7 +43,7 @@ class CoreKit:
 
     @property
     def refines_logits(self) -> bool:
-        """Those of an int4 model."""
+        """A packed model's head is int4, and only finds them."""
         return True
 
     def layout(self) -> str:
