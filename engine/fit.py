@@ -134,14 +134,14 @@ def _while_answering(question: Question) -> int:
 def _rows(question: Question) -> int:
     """Return what look-ups make resident of the embedding, where it is no head as well.
 
-    In int4 the core also reads the published head's rows of each token's likeliest successors.
+    The core reads rows from the file, so that they do not stay.
     """
     config = question.config
+    is_head = config.tied_head and question.precision is Precision.BF16
+    if question.kernel is Kernel.NATIVE or is_head:
+        return 0
     table = 2 * config.vocab_size * config.hidden_size
-    looked_up = min(table, _FAULT * (question.context // _NEW_TOKENS))
-    if question.precision is Precision.INT4 and question.kernel is Kernel.NATIVE:
-        return table if config.tied_head else table + looked_up
-    return 0 if config.tied_head and question.precision is Precision.BF16 else looked_up
+    return min(table, _FAULT * (question.context // _NEW_TOKENS))
 
 
 def _packing(config: ModelConfig, precision: Precision) -> int:

@@ -25,7 +25,7 @@ OnChunk = Callable[[int], object]
 
 
 class Table(NamedTuple):
-    """A published matrix of which single rows are read: float32, float16 or bfloat16 [vocab, hidden].
+    """A published matrix [vocab, hidden] that is read by rows: float32, float16 or bfloat16.
 
     place: (path, first byte) of the file that holds the same bytes. Rows are then read from there,
     as those of a map stay in memory, 64 KB around each.
