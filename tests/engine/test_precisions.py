@@ -153,6 +153,7 @@ def test_the_proof_counts_every_linear(demo: Demo, precision: Precision) -> None
     assert proof.quantised_layers == quantised
     assert proof.float_layers == linears - quantised
     assert proof.weight_dtype == precision
+    assert ("head in int4" in proof.method) == (precision is not Precision.BF16)
     assert not any(kind == "linear" for kind, *_ in proof.left_in_float)
 
 
