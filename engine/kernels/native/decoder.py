@@ -24,6 +24,17 @@ _HALF_BYTES = 2
 OnChunk = Callable[[int], object]
 
 
+class Table(NamedTuple):
+    """A published matrix [vocab, hidden] that is read by rows: float32, float16 or bfloat16.
+
+    place: (path, first byte) of the file that holds the same bytes. Rows are then read from there,
+    as those of a map stay in memory, 64 KB around each.
+    """
+
+    values: Array
+    place: tuple[str, int] | None = None
+
+
 class PackedLinear(NamedTuple):
     """y = x W^T + bias over packed weights: what the core takes for a linear.
 
@@ -58,9 +69,8 @@ class CoreLayer:
 class CoreDecoder:
     """A model with its cache on the compiled core: a `LanguageModel`.
 
-    embedding: float32, float16 or bfloat16 [vocab, hidden]; final_norm: float32 [hidden]. All
-    arrays are used where they lie, and kept. With `exact_head`, the published head in one of the
-    embedding's dtypes, `head` only finds the 128 likeliest tokens, whose logits are computed again.
+    final_norm: float32 [hidden]. All arrays are used where they lie, and kept. With `exact_head`,
+    the published head, `head` only finds the 128 likeliest tokens, whose logits are computed again.
     `threads` counts the calling thread; `cores` may name a logical CPU for each. Raises ValueError
     where arrays and config do not fit together.
     """
@@ -68,20 +78,22 @@ class CoreDecoder:
     def __init__(
         self,
         config: ModelConfig,
-        embedding: Array,
+        embedding: Table,
         layers: Sequence[CoreLayer],
         final_norm: Array,
         head: PackedLinear,
         context_length: int,
         threads: int,
         cores: Sequence[int] = (),
-        exact_head: Array | None = None,
+        exact_head: Table | None = None,
     ) -> None:
         self.config = config
         self.context_length = context_length
         self.layers = layers
         self.head = head
-        self._exact_head = exact_head
+        exact, exact_place = exact_head or (None, None)
+        refined = 0 if exact is None else exact[: _core.Decoder.REFINED].nbytes
+        self._head_bytes = head.nbytes + refined
         self._tokens: list[int] = []
         cos, sin = rope_tables(config, context_length)
         self._core = _core.Decoder(
@@ -94,11 +106,13 @@ class CoreDecoder:
             head_dim=config.head_dim,
             context_length=context_length,
             norm_eps=config.norm_eps,
-            embedding=_bits(embedding),
+            embedding=_bits(embedding.values),
+            embedding_place=embedding.place,
             layers=[{**layer.norms, **layer.linears} for layer in layers],
             final_norm=final_norm,
             head=head,
-            exact_head=None if exact_head is None else _bits(exact_head),
+            exact_head=None if exact is None else _bits(exact),
+            exact_head_place=exact_place,
             cos=cos,
             sin=sin,
         )
@@ -112,8 +126,7 @@ class CoreDecoder:
     def weight_bytes(self) -> int:
         """Bytes of weights that are read for one token."""
         linears = (linear for layer in self.layers for linear in layer.linears.values())
-        exact = 0 if self._exact_head is None else self._exact_head[: _core.Decoder.REFINED].nbytes
-        return sum(linear.nbytes for linear in linears) + self.head.nbytes + exact
+        return sum(linear.nbytes for linear in linears) + self._head_bytes
 
     @property
     def kv_bytes_per_token(self) -> int:
