@@ -206,9 +206,9 @@ def test_the_last_token_is_always_left_to_compute(model: Model) -> None:
 def test_contexts_longer_than_a_chunk(model: Model) -> None:
     ids = (PROMPT * 10)[:700]
     decoder, reference = model.decoder(), model.reference()
-    done: list[int] = []
-    logits = decoder.extend(ids, done.append)
-    assert done == [core.Decoder.CHUNK, len(ids)]
+    looks: list[None] = []
+    logits = decoder.extend(ids, lambda: looks.append(None))
+    assert len(looks) == 2 * model.config.layers
     assert distance(logits, reference.extend(ids)) < TOLERANCE["Bf16"]
     # One token, then a few: their attention is cut into slices of the context.
     assert distance(decoder.extend([3]), reference.extend([3])) < TOLERANCE["Bf16"]
@@ -311,13 +311,17 @@ def test_a_stop_during_prefill_leaves_whole_chunks(model: Model) -> None:
     ids = (PROMPT * 20)[:1100]
     decoder = model.decoder(context=1200)
 
-    def stop(done: int) -> None:
-        if done > core.Decoder.CHUNK:
+    called = 0
+
+    def stop() -> None:
+        nonlocal called
+        called += 1
+        if called > 2 * model.config.layers:
             raise Stop
 
     with pytest.raises(Stop):
         decoder.extend(ids, stop)
-    assert decoder.used == 2 * core.Decoder.CHUNK
+    assert decoder.used == 2 * core.Decoder.CHUNK, "the third ended with its first layer"
     assert decoder.keep_prefix(ids) == decoder.used
     rest = decoder.extend(ids[decoder.used :])
     assert distance(rest, model.decoder(context=1200).extend(ids)) < ORDER_TOLERANCE
@@ -326,8 +330,9 @@ def test_a_stop_during_prefill_leaves_whole_chunks(model: Model) -> None:
 def test_a_callback_cannot_call_the_decoder(model: Model) -> None:
     decoder = model.decoder()
     with pytest.raises(RuntimeError, match="already computing"):
-        decoder.extend(PROMPT, lambda done: decoder.extend([1]))
-    assert decoder.used == len(PROMPT)
+        decoder.extend(PROMPT, lambda: decoder.extend([1]))
+    assert decoder.used == 0
+    assert distance(decoder.extend(PROMPT), model.decoder().extend(PROMPT)) < ORDER_TOLERANCE
 
 
 def test_a_full_context_is_an_error(model: Model) -> None:

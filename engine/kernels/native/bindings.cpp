@@ -186,13 +186,13 @@ class PyDecoder {
     decoder_.emplace(team, shape, std::move(weights));
   }
 
-  void append(const std::vector<int64_t>& ids, int64_t kept, nb::object on_chunk) {
+  void append(const std::vector<int64_t>& ids, int64_t kept, nb::object on_layer) {
     const Busy busy(computing_);
-    Decoder::OnChunk call;
-    if (!on_chunk.is_none()) {
-      call = [&](int64_t done) {
+    Decoder::OnLayer call;
+    if (!on_layer.is_none()) {
+      call = [&] {
         nb::gil_scoped_acquire acquire;
-        on_chunk(done);
+        on_layer();
       };
     }
     nb::gil_scoped_release release;
@@ -276,9 +276,9 @@ void bind_decoder(nb::module_& module) {
            "cos, sin: float32 [context_length, head_dim / 2]. The arrays are kept, not "
            "copied. Raises ValueError where they do not fit together.")
       .def("append", &PyDecoder::append, nb::arg("ids"), nb::arg("kept") = 1,
-           nb::arg("on_chunk") = nb::none(),
-           "Append tokens to the context, in chunks of at most CHUNK. on_chunk(done) is called "
-           "after each; what it raises ends the call with the chunks before in the cache. The last "
+           nb::arg("on_layer") = nb::none(),
+           "Append tokens to the context, in chunks of at most CHUNK. on_layer() is called after "
+           "each layer; what it raises ends the call with the chunks before in the cache. The last "
            "`kept` tokens can be asked for logits. Raises ValueError for an id outside of the "
            "vocabulary and for a full context.")
       .def("logits", &PyDecoder::logits, nb::arg("first"), nb::arg("out").noconvert(),

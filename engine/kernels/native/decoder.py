@@ -5,7 +5,7 @@ keeps the token ids that the cache stands for, and returns numpy arrays. Activat
 keys and values float16.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,15 +13,13 @@ import numpy as np
 
 from engine.errors import UnknownToken
 from engine.kernels.native import _core
-from engine.language_model import LOGITS_BLOCK, Logits, common_prefix
+from engine.language_model import LOGITS_BLOCK, Logits, OnLayer, common_prefix
 from engine.model_config import ModelConfig
 from engine.rope import rope_tables
 from engine.tensor_file import BF16, Array
 
 _VALUE_ALIGNMENT = 16  # elements that the core pads a value to
 _HALF_BYTES = 2
-
-OnChunk = Callable[[int], object]
 
 
 class Table(NamedTuple):
@@ -150,14 +148,14 @@ class CoreDecoder:
         self._truncate(shared)
         return shared
 
-    def extend(self, ids: Sequence[int], on_chunk: OnChunk | None = None) -> Logits:
+    def extend(self, ids: Sequence[int], on_layer: OnLayer | None = None) -> Logits:
         """Append `ids` to the context; return the last one's logits, float32 [vocab].
 
-        on_chunk(done) is called after every 512 tokens or fewer; what it raises ends the call,
-        and the cache then holds the chunks before. Raises UnknownToken where an id is none of the
-        model's, and ValueError where the context is too short.
+        on_layer() is called after each layer; what it raises ends the call, and the cache then
+        holds what it did, or whole chunks of 512 tokens more. Raises UnknownToken where an id is
+        none of the model's, and ValueError where the context is too short.
         """
-        self._append(ids, 1, on_chunk)
+        self._append(ids, 1, on_layer)
         logits: Logits = self._logits(0, 1)[0]
         return logits
 
@@ -176,12 +174,12 @@ class CoreDecoder:
         finally:
             self._truncate(0)
 
-    def _append(self, ids: Sequence[int], kept: int, on_chunk: OnChunk | None) -> None:
+    def _append(self, ids: Sequence[int], kept: int, on_layer: OnLayer | None) -> None:
         unknown = next((i for i in ids if not 0 <= i < self.config.vocab_size), None)
         if unknown is not None:
             raise UnknownToken(token=unknown, vocabulary=self.config.vocab_size)
         try:
-            self._core.append(ids, kept, on_chunk)
+            self._core.append(ids, kept, on_layer)
         finally:
             # Also after a stop: whole chunks are in the cache, and their ids belong to them.
             self._tokens.extend(ids[: self._core.used - len(self._tokens)])
