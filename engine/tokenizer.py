@@ -55,6 +55,10 @@ class ChatTokenizer:
         text: str = self._backend.decode(ids, skip_special_tokens=True)
         return text
 
+    def name(self, token: int) -> str:
+        """Return what the vocabulary calls `token`: "<|im_end|>"; "" where it has no such id."""
+        return self._backend.id_to_token(token) or ""
+
     @functools.cached_property
     def _template(self) -> ChatTemplate:
         return ChatTemplate(self._files.template, self._files.special_tokens)
