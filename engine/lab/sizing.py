@@ -1,4 +1,4 @@
-"""What a service needs: from sessions an hour to tokens a second. Arithmetic alone, no measuring."""
+"""What a service needs, from sessions an hour to tokens a second: arithmetic, nothing measured."""
 
 from dataclasses import dataclass
 

@@ -29,6 +29,7 @@ _SEED = 20_240_101
 
 Values: TypeAlias = npt.NDArray[np.float64]
 _NORMAL = NormalDist()
+_Z = _NORMAL.inv_cdf((1 + LEVEL) / 2)
 
 
 def token_mean(answers: Sequence[Sequence[float]]) -> Estimate:
@@ -102,17 +103,17 @@ def _expanded_tail(count: int) -> float:
 
 def _student(freedom: int) -> float:
     """Return Student's t for the level (Cornish-Fisher; within 1 % from 4 degrees on)."""
-    z = _NORMAL.inv_cdf((1 + LEVEL) / 2)
+    z = _Z
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
     )
-    return z + sum(term / freedom ** (power + 1) for power, term in enumerate(terms))
+    return z + math.fsum(term / float(freedom) ** power for power, term in enumerate(terms, 1))
 
 
 def _wilson(share: float, count: int) -> tuple[float, float]:
-    z = _NORMAL.inv_cdf((1 + LEVEL) / 2)
+    z = _Z
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + (z / count / 2) ** 2)
     return max(0.0, middle - half), min(1.0, middle + half)

@@ -1,6 +1,8 @@
 """What a comparison has brought so far, and the figures that it makes."""
 
 import datetime
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.hardware import read_cpu
@@ -103,7 +105,7 @@ class Tally:
 def _row(record: Record, reference: Record, loaded: Loaded) -> Row:
     is_reference = record is reference
     valid = [answer for answer in record.answers if not answer.spoiled]
-    reasons = tuple(dict.fromkeys(a.spoiled for a in record.answers if a.spoiled))
+    reasons = _distinct(answer.spoiled for answer in record.answers)
     peak = max((answer.metrics.peak_rss_bytes for answer in record.answers), default=0)
     base = max((answer.metrics.peak_rss_bytes for answer in reference.answers), default=0)
     quality = None if is_reference else _quality(record.judgements)
@@ -148,6 +150,12 @@ def _row(record: Record, reference: Record, loaded: Loaded) -> Row:
         answers=tuple(record.answers),
         judgements=tuple(record.judgements),
     )
+
+
+def _distinct(reasons: Iterable[str]) -> tuple[str, ...]:
+    """Return each kind of reason once, with the figures of one of them."""
+    single = (part for reason in reasons for part in reason.split("; ") if part)
+    return tuple({re.sub(r"\d+", "", reason): reason for reason in sorted(single)}.values())
 
 
 def _quality(judgements: list[Judgement]) -> tuple[Estimate, Estimate, Estimate] | None:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.hardware import Cpu
+from engine.lab.process import MakeClient
 from engine.lab.records import Estimate
-from engine.lab.run import MakeClient
 from engine.messages import KernelChoice, Precision
 
 

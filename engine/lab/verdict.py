@@ -1,5 +1,6 @@
 """The figures of a variant, said in one sentence that is never surer than their intervals."""
 
+import math
 from dataclasses import dataclass
 
 from engine.lab.records import Estimate, Likeness
@@ -73,7 +74,7 @@ def _speed(figures: Figures) -> str:
 def _memory(figures: Figures, before: str) -> str:
     share = "a share of the memory that was not measured"
     if figures.memory is not None:
-        share = f"{_percent(figures.memory)} of the memory"
+        share = f"{_number(figures.memory)} % of the memory"
     return f"{before} {share}"
 
 
@@ -84,7 +85,7 @@ def _quality(figures: Figures, kind: Likeness) -> str:
     where = _on_prompts(figures)
     if kind == "same":
         return f"{where} no difference in quality was measurable{_at_least(figures)}"
-    agreed = f"{where} it agreed with {figures.reference} on {_share(agreement)} of tokens"
+    agreed = f"{where} it agreed with {figures.reference} on {_share(agreement)}"
     if agreement.over == "none":
         return f"{agreed}, which are too few ({figures.tokens}) to tell more"
     loss = _loss(perplexity)
@@ -96,8 +97,12 @@ def _quality(figures: Figures, kind: Likeness) -> str:
 def _loss(perplexity: Estimate) -> str:
     if perplexity.low <= 1 <= perplexity.high:
         return ", with no measurable loss of perplexity"
-    interval = f"({perplexity.low:.3g}–{perplexity.high:.3g})"
-    return f", and its perplexity is {perplexity.value:.3g} times as high {interval}"
+    value, low, high = perplexity.value, perplexity.low, perplexity.high
+    if value >= 2:
+        return f", and its perplexity is {value:.2g} times as high ({low:.2g}–{high:.2g})"
+    more, ends = ("higher", (low, high)) if value > 1 else ("lower", (high, low))
+    first, last = (f"{abs(end - 1) * 100:.2g}" for end in ends)
+    return f", and its perplexity is {abs(value - 1) * 100:.2g} % {more} ({first}–{last} %)"
 
 
 def _on_prompts(figures: Figures) -> str:
@@ -107,15 +112,19 @@ def _on_prompts(figures: Figures) -> str:
 def _at_least(figures: Figures) -> str:
     """Return how sure it is that all tokens agree."""
     low = figures.agreement.low if figures.agreement else 0.0
-    return f" (all {figures.tokens} tokens agree, so at least {_percent(low, down=True)} do)"
+    return f" (all {figures.tokens} tokens agree, so at least {_number(low)} % do)"
 
 
 def _share(estimate: Estimate) -> str:
-    low, high = _percent(estimate.low, down=True), _percent(estimate.high)
-    where = " within these answers" if estimate.over == "blocks" else ""
-    return f"{_percent(estimate.value, down=True)} ({low} to {high}{where})"
+    within = " within these answers" if estimate.over == "blocks" else ""
+    interval = f"{_number(estimate.low)}–{_number(estimate.high)} %{within}"
+    agreed = f"{_number(estimate.value)} % of tokens"
+    return agreed if estimate.over == "none" else f"{agreed} ({interval})"
 
 
-def _percent(share: float, down: bool = False) -> str:
-    """Return a share in whole per cent; `down` never makes 99.6 % look like all."""
-    return f"{int(share * 100) if down else round(share * 100)} %"
+def _number(share: float) -> str:
+    """Return a share in per cent. 100 means all and 0 means none, never nearly so."""
+    whole = round(share * 100)
+    if whole in (0, 100) and share not in (0, 1):
+        return f"{min(max(math.floor(share * 1000) / 10, 0.1), 99.9)}"
+    return str(whole)
