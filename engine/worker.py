@@ -159,7 +159,7 @@ class Worker:
 
         self._loaded = None  # its memory is needed before the next model comes
         local = resolve(command.model)
-        cpu = self._cpu.with_threads(command.threads)
+        cpu = self._cpu.with_threads(command.threads or self._remembered(command, local.folder))
         request = self._request(command, local.folder, cpu, command.context_length)
         with PackingWatch(request.paths) as packing:
             loaded = load(request, self._teller(command.request_id), packing.quantise)
@@ -190,6 +190,15 @@ class Worker:
                 ),
             )
         )
+
+    def _remembered(self, command: Load, folder: Path) -> int | None:
+        """Return how many threads were measured to be best for this model, as far as there are."""
+        from engine.paths import Paths
+        from engine.settings import SettingsFile, threads_key
+
+        key = threads_key(folder, command.precision, command.kernel)
+        threads = SettingsFile.of(Paths.default()).value.threads.get(key)
+        return threads if threads in range(1, self._cpu.logical + 1) else None
 
     def _quantise(self, command: Quantise) -> None:
         from engine.loader import quantise_here

@@ -102,11 +102,18 @@ def _is_worse(before: Estimate, now: Estimate, higher_is_better: bool) -> bool:
     return now.low > before.high * margin
 
 
+def _of_speed(name: str) -> "_Get":
+    def get(row: Row) -> Estimate | None:
+        return getattr(row.speed, name) if row.speed else None
+
+    return get
+
+
 _Get = Callable[[Row], Estimate | None]
 _ESTIMATES: tuple[tuple[str, _Get, bool], ...] = (
-    ("decode (tokens/s)", lambda row: row.speed and row.speed.decode_tokens_per_s, True),
-    ("prefill (tokens/s)", lambda row: row.speed and row.speed.prefill_tokens_per_s, True),
-    ("time to the first token (s)", lambda row: row.speed and row.speed.ttft_s, False),
+    ("decode (tokens/s)", _of_speed("decode_tokens_per_s"), True),
+    ("prefill (tokens/s)", _of_speed("prefill_tokens_per_s"), True),
+    ("time to the first token (s)", _of_speed("ttft_s"), False),
     ("KL (nats a token)", lambda row: row.kl, False),
     ("top-1 agreement", lambda row: row.top1_agreement, True),
     ("perplexity ratio", lambda row: row.perplexity_ratio, False),

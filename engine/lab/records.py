@@ -23,7 +23,7 @@ FORMAT = 1  # of the JSON that is kept; another number is not compared
 MAX_PROMPTS = 50
 GREEDY = SamplingSettings(temperature=0, repetition_penalty=1, max_new_tokens=128)
 
-Over: TypeAlias = Literal["prompts", "blocks", "none"]
+Over: TypeAlias = Literal["prompts", "blocks", "runs", "none"]
 Likeness: TypeAlias = Literal["same", "close", "worse", "broken", "unknown"]
 
 
@@ -77,8 +77,8 @@ class Estimate(msgspec.Struct, frozen=True):
     """A figure and its 95 % interval; `over` is what was resampled.
 
     "prompts": how it would vary with other prompts of the kind. "blocks": with other passages of
-    these answers, as there are too few prompts to tell more. "none": no interval, low and high are
-    the value itself.
+    these answers, as there are too few prompts to tell more. "runs": with the same run again. "none":
+    no interval, low and high are the value itself.
     """
 
     value: float
@@ -133,6 +133,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     variant: Variant
     label: str
+    precision: Precision
     kernel: str
     isa: str
     why: str

@@ -61,12 +61,14 @@ def exponential(estimate: Estimate) -> Estimate:
     return Estimate(value, low, high, estimate.over)
 
 
-def prompt_median(values: Sequence[float]) -> Estimate:
-    """Return the median of one figure a prompt, at least one."""
+def median(values: Sequence[float], over: Over = "prompts") -> Estimate:
+    """Return the median of at least one figure; `over` is what they are one each of."""
     array = np.array(values, np.float64)
-    over: Over = "prompts" if len(values) >= LEAST_UNITS else "none"
     return _bootstrapped(
-        float(np.median(array)), len(values), over, lambda i: np.median(array[i], 1)
+        float(np.median(array)),
+        len(values),
+        over if len(values) >= LEAST_UNITS else "none",
+        lambda i: np.median(array[i], 1),
     )
 
 

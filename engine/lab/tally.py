@@ -18,7 +18,7 @@ from engine.lab.records import (
     Speed,
     Variant,
 )
-from engine.lab.statistics import exponential, prompt_median, token_mean, token_share
+from engine.lab.statistics import exponential, median, token_mean, token_share
 from engine.lab.verdict import Figures, likeness, sentence
 from engine.messages import Loaded
 from engine.models import resolve
@@ -127,6 +127,7 @@ def _row(record: Record, reference: Record, loaded: Loaded) -> Row:
     return Row(
         variant=record.variant,
         label=record.variant.label,
+        precision=loaded.precision,
         kernel=loaded.kernel,
         isa=loaded.isa,
         why=loaded.why,
@@ -175,15 +176,15 @@ def _speed(answers: list[Answer], ratio: Estimate | None) -> Speed | None:
     if not answers:
         return None
 
-    def median(name: str) -> Estimate:
-        return prompt_median([getattr(answer.metrics, name) for answer in answers])
+    def middle(name: str) -> Estimate:
+        return median([getattr(answer.metrics, name) for answer in answers])
 
     return Speed(
-        prefill_tokens_per_s=median("prefill_tokens_per_s"),
-        decode_tokens_per_s=median("decode_tokens_per_s"),
-        ttft_s=median("ttft_s"),
-        token_ms_p50=median("token_ms_p50"),
-        token_ms_p95=median("token_ms_p95"),
+        prefill_tokens_per_s=middle("prefill_tokens_per_s"),
+        decode_tokens_per_s=middle("decode_tokens_per_s"),
+        ttft_s=middle("ttft_s"),
+        token_ms_p50=middle("token_ms_p50"),
+        token_ms_p95=middle("token_ms_p95"),
         decode_ratio=ratio,
     )
 
@@ -195,7 +196,7 @@ def _decode_ratio(record: Record, reference: Record) -> Estimate | None:
         for mine, other in zip(record.answers, reference.answers, strict=False)
         if not (mine.spoiled or other.spoiled)
     ]
-    return prompt_median([mine / other for mine, other in pairs]) if pairs else None
+    return median([mine / other for mine, other in pairs]) if pairs else None
 
 
 def too_short(tokens: int) -> str:
