@@ -14,7 +14,6 @@ import tomli_w
 from engine.errors import UnwritableFolder
 from engine.messages import KernelChoice, Precision
 from engine.paths import Paths, make_folder
-from engine.store.hub_cache import identity
 
 ThemeChoice = Literal["system", "light", "dark"]
 
@@ -125,9 +124,9 @@ class SettingsFile:
         os.replace(draft, self._path)  # noqa: PTH105  (Path.replace is the same call)
 
 
-def threads_key(folder: Path, precision: Precision, kernel: KernelChoice) -> str:
-    """Return under which name the threads for the model in `folder` are remembered."""
-    return f"{precision} {kernel} {identity(folder)}"
+def threads_key(model: str, precision: Precision, kernel: KernelChoice) -> str:
+    """Return under which name threads are remembered. model: `engine.store.hub_cache.identity`."""
+    return f"{precision} {kernel} {model}"
 
 
 def to_toml(settings: Settings, unknown: dict[str, Any] | None = None) -> str:

@@ -195,8 +195,9 @@ class Worker:
         """Return how many threads were measured to be best for this model, as far as there are."""
         from engine.paths import Paths
         from engine.settings import SettingsFile, threads_key
+        from engine.store.hub_cache import identity
 
-        key = threads_key(folder, command.precision, command.kernel)
+        key = threads_key(identity(folder), command.precision, command.kernel)
         threads = SettingsFile.of(Paths.default()).value.threads.get(key)
         return threads if threads in range(1, self._cpu.logical + 1) else None
 

@@ -90,10 +90,9 @@ def _variant(name: str, kernel: KernelChoice) -> Variant:
 
 
 def _prompts(args: argparse.Namespace) -> tuple[Prompt, ...]:
-    conversations = [as_text("--prompt", prompt) for prompt in args.prompt]
-    if args.prompts:
-        conversations += _from_file(args.prompts)
-    return tuple(_prompt(one, args) for one in conversations)
+    typed = [as_text("--prompt", prompt) for prompt in args.prompt]
+    listed = _from_file(args.prompts) if args.prompts else []
+    return tuple(_prompt(one, args) for one in (*typed, *listed))
 
 
 def _prompt(said: str | tuple[ChatMessage, ...], args: argparse.Namespace) -> Prompt:

@@ -6,6 +6,7 @@ from typing import get_args
 from engine.cli.compare import precisions
 from engine.cli.ranges import number
 from engine.messages import KernelChoice, Precision
+from engine.models import DEMO
 
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +49,11 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add the options of `tern threads`."""
+    parser.add_argument("--model", default=DEMO, metavar="M", help="default demo")
+    kernels = get_args(KernelChoice)
+    parser.add_argument("--kernel", choices=kernels, default="auto", help="default: auto")
+    names = tuple(precision.value for precision in Precision)
+    parser.add_argument("--precision", choices=names, default="bf16", help="default bf16")
     remembered = parser.add_mutually_exclusive_group()
     remembered.add_argument("--apply", action="store_true", help="use the best from now on")
     remembered.add_argument("--forget", action="store_true", help="use the usual number again")

@@ -136,8 +136,6 @@ def _add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     _add_model(compare)
     add_compare(compare)
     _add_quantisation(compare)
-    _add_model(threads)
-    _add_precision(threads)
     add_threads(threads)
     add_sizing(sizing)
     for parser in (compare, threads, sizing):

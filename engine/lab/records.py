@@ -77,8 +77,8 @@ class Estimate(msgspec.Struct, frozen=True):
     """A figure and its 95 % interval; `over` is what was resampled.
 
     "prompts": how it would vary with other prompts of the kind. "blocks": with other passages of
-    these answers, as there are too few prompts to tell more. "runs": with the same run again. "none":
-    no interval, low and high are the value itself.
+    these answers, as there are too few prompts to tell more. "runs": with the same run again.
+    "none": no interval, low and high are the value itself.
     """
 
     value: float

@@ -21,6 +21,7 @@ from engine.lab.records import Estimate
 from engine.lab.statistics import LEAST_UNITS, median
 from engine.messages import Done, Generate, KernelChoice, Load, Metrics, Precision, SamplingSettings
 from engine.settings import SettingsFile, threads_key
+from engine.store.hub_cache import identity
 
 _RUNS = LEAST_UNITS  # of each number of threads; the fewest that have an interval
 _TOKENS = 32
@@ -153,7 +154,7 @@ def remember(
 
     Raises UnwritableFolder.
     """
-    key = threads_key(folder, precision, kernel)
+    key = threads_key(identity(folder), precision, kernel)
     others = {name: count for name, count in settings.value.threads.items() if name != key}
     settings.save(threads=others if threads is None else others | {key: threads})
 
