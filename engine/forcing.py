@@ -57,7 +57,7 @@ def force(
         keeper, kept = None, None
         if lesson.keep:
             keeper = files.enter_context(Keeper(lesson.keep, len(lesson.answer)))
-        for token, outlook in _outlooks(model, lesson, pace, on_token):
+        for token, outlook in outlooks(model, lesson, pace, on_token):
             if lesson.reference and kept is None:
                 vocabulary = len(outlook.logs)
                 kept = files.enter_context(
@@ -69,10 +69,13 @@ def force(
     return tuple(found)
 
 
-def _outlooks(
+def outlooks(
     model: LanguageModel, lesson: Lesson, pace: Pace, on_token: Callable[[int, int], None]
 ) -> Iterator[tuple[int, Outlook]]:
-    """Yield each token of the answer, and what the model would have put in its place."""
+    """Yield each token of the answer, and what the model would have put in its place.
+
+    What of the prompt is in the cache already is not read again.
+    """
     prompt, answer = lesson.prompt, lesson.answer
     total = len(prompt) + len(answer)
     model.keep_prefix(prompt)

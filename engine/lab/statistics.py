@@ -89,13 +89,14 @@ def _bootstrapped(
     value: float, count: int, over: Over, statistic: Callable[[npt.NDArray[np.intp]], Values]
 ) -> Estimate:
     """statistic: from places [resamples, units] to a value each."""
+    value = float(value)
     if over == "none":
         return Estimate(value, value, value)
     places = np.random.default_rng(_SEED).integers(0, count, (_RESAMPLES, count))
     tail = _expanded_tail(count)
-    low, high = np.quantile(statistic(places), [tail, 1 - tail])
+    low, high = map(float, np.quantile(statistic(places), [tail, 1 - tail]))
     # The figure itself is within, also where a resampled median never meets it.
-    return Estimate(float(value), min(float(low), value), max(float(high), value), over)
+    return Estimate(value, min(low, value), max(high, value), over)
 
 
 def _expanded_tail(count: int) -> float:
