@@ -33,7 +33,7 @@ _NEW_TOKENS = 256  # of an answer, where the task does not say
 
 
 @register_model("tern")
-class TernLM(TemplateLM):  # type: ignore[misc] - the harness is not typed
+class TernLM(TemplateLM):  # type: ignore[misc]  # the harness is not typed
     """One model in one precision, as the harness asks it.
 
     model, precision, kernel and threads as on the command line; max_length: the context in tokens.
