@@ -6,7 +6,6 @@ Exit codes beside the usual ones: 4 where `--against` finds something slower or 
 import argparse
 import contextlib
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -24,7 +23,7 @@ from engine.lab.steps import Answered, Finished, GaveUp, Running, Step, Working,
 from engine.lab.table import facts, figures, in_words
 from engine.messages import ChatMessage, KernelChoice, Precision, Progress
 from engine.models import resolve
-from engine.paths import Paths
+from engine.paths import Paths, make_folder
 
 WORSE = 4
 _INTERRUPTED = 130
@@ -39,12 +38,12 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
     runner = Runner(_plan(args), make_client, Paths.default())
     with _stops(runner):
         comparison = _follow(runner, quiet=args.json)
+    _show(comparison, args.json)
     for path, make in reports:
         report.write(path, make(comparison))
-    _show(comparison, args.json)
     code = _compare(old, comparison) if old else 0
     if args.json:
-        sys.stdout.buffer.write(report.as_json(comparison) + b"\n")
+        console.print_json(comparison)
     if comparison.stopped:
         return _INTERRUPTED
     return 3 if comparison.failures else code
@@ -126,11 +125,13 @@ def _from_file(name: str) -> list[str | tuple[ChatMessage, ...]]:
 
 
 def _reports(names: list[str]) -> list[tuple[Path, "report.Make"]]:
-    """Return what makes each report, so that a wrong name is known before the work."""
+    """Return what makes each report; a wrong name or folder is known before the work."""
     makers = {".html": report.html_bytes, ".json": report.as_json}
     for name in names:
         if Path(name).suffix not in makers:
             raise BadSetting(name="--report", value=name, allowed="a file name in .html or .json")
+    for name in names:
+        make_folder(Path(name).absolute().parent)
     return [(Path(name).absolute(), makers[Path(name).suffix]) for name in names]
 
 
@@ -164,7 +165,7 @@ def _tell(step: Step, progress: console.ProgressLine, quiet: bool) -> None:
 
 def _show(comparison: Comparison, quiet: bool) -> None:
     """Print the table, the verdict and what it must be read with."""
-    if not quiet:
+    if comparison.rows and not quiet:
         for line in _table(comparison):
             print(line)
         print(console.printable(comparison.verdict))

@@ -8,7 +8,7 @@ from engine.cli.session import ClientFactory, Explained
 from engine.hardware import read_cpu
 from engine.lab.process import Refused
 from engine.lab.threads import Curve, Point, Tuner, remember
-from engine.messages import Precision
+from engine.messages import Precision, Progress
 from engine.models import resolve
 from engine.paths import Paths
 from engine.settings import SettingsFile
@@ -22,7 +22,14 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
         remember(settings, model.folder, precision, None, args.kernel)
         console.note(f"{model.title} in {precision} takes the usual number of threads again.")
         return 0
-    curve = _measure(Tuner(model.name, precision, make_client, read_cpu(), args.kernel))
+    progress = console.ProgressLine()
+
+    def on_progress(stage: str, done: int, total: int) -> None:
+        progress.show(Progress(request_id=0, stage=stage, done=done, total=total))
+
+    cpu, kernel = read_cpu(), args.kernel
+    tuner = Tuner(model.name, precision, make_client, cpu, kernel, on_progress=on_progress)
+    curve = _measure(tuner, progress)
     best = curve.best
     if best is None:
         reason = curve.points[-1].spoiled if curve.points else "nothing was measured"
@@ -36,14 +43,11 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
     return 0
 
 
-def _measure(tuner: Tuner) -> Curve:
-    progress = console.ProgressLine()
-    progress.say("Loading")
+def _measure(tuner: Tuner, progress: console.ProgressLine) -> Curve:
     try:
         for point in tuner.points():
             progress.clear()
             print(_line(point), flush=True)
-            progress.say("Measuring")
     except Refused as refused:
         raise Explained(refused.failed.sentence, refused.failed.way_out) from refused
     finally:

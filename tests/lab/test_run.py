@@ -127,6 +127,25 @@ def test_the_same_precision_twice_has_no_difference() -> None:
     assert "no difference in quality was measurable" in row.verdict
 
 
+def test_a_reference_in_float32_is_really_that() -> None:
+    exact = Variant(precision=Precision.BF16, float32=True)
+    comparison, _ = compare(plan_of(exact, BF16))
+    reference, row = comparison.rows
+    assert (comparison.reference, reference.kernel) == ("fp32", "torch")
+    assert reference.proof.weight_dtype == reference.proof.activation_dtype == "fp32"
+    assert reference.weight_bytes == 2 * row.weight_bytes
+    assert row.kl and 1e-9 < row.kl.value < 0.01
+
+
+def test_what_a_reference_takes_does_not_teach_what_bf16_takes(tern_home: Path) -> None:
+    """The memory that is predicted for a load is corrected by what loads took before."""
+    exact = Variant(precision=Precision.BF16, float32=True)
+    compare(plan_of(NATIVE, quality=False, questions=QUESTIONS[:1]))
+    learned = (tern_home / "cache" / "observed.json").read_bytes()
+    compare(plan_of(exact, quality=False, questions=QUESTIONS[:1]))
+    assert (tern_home / "cache" / "observed.json").read_bytes() == learned
+
+
 @core
 def test_a_damaged_model_is_found_out(
     lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comparison: Comparison
