@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,12 +19,14 @@ from engine.cli.session import ClientFactory, Explained
 from engine.errors import BadSetting, FileUnreadable
 from engine.lab import against, report
 from engine.lab.records import GREEDY, Comparison, Plan, Prompt, Variant
-from engine.lab.run import Runner
 from engine.lab.steps import Answered, Finished, GaveUp, Running, Step, Working, Wrote
 from engine.lab.table import facts, figures, in_words
 from engine.messages import ChatMessage, KernelChoice, Precision, Progress
 from engine.models import resolve
 from engine.paths import Paths, make_folder
+
+if TYPE_CHECKING:
+    from engine.lab.run import Runner
 
 WORSE = 4
 _INTERRUPTED = 130
@@ -33,6 +36,8 @@ _EXAMPLE = '["What is 3 plus 4?", [{"role": "user", "content": "Hello"}]]'
 
 def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
     """Run the command. A precision that fails does not keep the others from being compared."""
+    from engine.lab.run import Runner  # with numpy, which no other command waits for
+
     old = against.read(Path(args.against)) if args.against else None
     reports = _reports(args.report)
     runner = Runner(_plan(args), make_client, Paths.default())
@@ -135,7 +140,7 @@ def _reports(names: list[str]) -> list[tuple[Path, "report.Make"]]:
     return [(Path(name).absolute(), makers[Path(name).suffix]) for name in names]
 
 
-def _follow(runner: Runner, quiet: bool) -> Comparison:
+def _follow(runner: "Runner", quiet: bool) -> Comparison:
     progress = console.ProgressLine()
     try:
         for step in runner.steps():
@@ -197,7 +202,7 @@ def _compare(old: Comparison, new: Comparison) -> int:
 
 
 @contextlib.contextmanager
-def _stops(runner: Runner) -> Iterator[None]:
+def _stops(runner: "Runner") -> Iterator[None]:
     """Let Ctrl-C end the comparison with the figures that there are; a second one ends all."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

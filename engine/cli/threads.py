@@ -2,20 +2,25 @@
 
 import argparse
 import dataclasses
+from typing import TYPE_CHECKING
 
 from engine.cli import console
 from engine.cli.session import ClientFactory, Explained
 from engine.hardware import read_cpu
 from engine.lab.process import Refused
-from engine.lab.threads import Curve, Point, Tuner, remember
 from engine.messages import Precision, Progress
 from engine.models import resolve
 from engine.paths import Paths
 from engine.settings import SettingsFile
 
+if TYPE_CHECKING:
+    from engine.lab.threads import Curve, Point, Tuner
+
 
 def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
     """Run the command."""
+    from engine.lab.threads import Tuner, remember  # with numpy, which no other command waits for
+
     model, precision = resolve(args.model), Precision(args.precision)
     settings = SettingsFile.of(Paths.default())
     if args.forget:
@@ -43,7 +48,7 @@ def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
     return 0
 
 
-def _measure(tuner: Tuner, progress: console.ProgressLine) -> Curve:
+def _measure(tuner: "Tuner", progress: console.ProgressLine) -> "Curve":
     try:
         for point in tuner.points():
             progress.clear()
@@ -55,7 +60,7 @@ def _measure(tuner: Tuner, progress: console.ProgressLine) -> Curve:
     return tuner.curve()
 
 
-def _line(point: Point) -> str:
+def _line(point: "Point") -> str:
     speed, prefill = point.decode_tokens_per_s, point.prefill_tokens_per_s
     spoiled = f"  not to be trusted: {point.spoiled}" if point.spoiled else ""
     return (
