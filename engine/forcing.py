@@ -44,7 +44,8 @@ def force(
     """Return what `model` makes of each token of the answer.
 
     on_token(done, total) is called before each step; what it raises ends the work. Raises
-    EmptyPrompt, PromptTooLong, UnknownToken, NotEnoughDisk, or DamagedFile for the reference.
+    EmptyPrompt, PromptTooLong, UnknownToken, NotEnoughDisk or UnwritableFolder for what is kept,
+    and DamagedFile for the reference.
     """
     if not lesson.prompt or not lesson.answer:
         raise EmptyPrompt()

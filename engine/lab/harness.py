@@ -37,7 +37,8 @@ class TernLM(TemplateLM):  # type: ignore[misc]  # the harness is not typed
     """One model in one precision, as the harness asks it.
 
     model, precision, kernel and threads as on the command line; max_length: the context in tokens.
-    Raises BadSetting and what a load raises.
+    The harness gives every model a batch size and a device, which have no meaning here. Raises
+    BadSetting and what a load raises.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class TernLM(TemplateLM):  # type: ignore[misc]  # the harness is not typed
         kernel: KernelChoice = "auto",
         max_length: int | None = None,
         threads: int | None = None,
-        **_: Any,
+        batch_size: object = None,
+        max_batch_size: object = None,
+        device: object = None,
     ) -> None:
         super().__init__()
         if precision not in list(Precision):

@@ -16,17 +16,26 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM
 
 from engine.checkpoint import Checkpoint
-from engine.errors import DamagedFile, EmptyPrompt, NotEnoughDisk, PromptTooLong
+from engine.errors import (
+    BadSetting,
+    DamagedFile,
+    EmptyPrompt,
+    NotEnoughDisk,
+    PromptTooLong,
+    UnwritableFolder,
+)
 from engine.forcing import Lesson, force
+from engine.kept_logits import kept_file
 from engine.kernels.base import core_built
 from engine.loader import LoadedModel
-from engine.messages import ForcedToken, Precision
+from engine.messages import Failed, Force, Forced, ForcedToken, Loaded, Precision
 from engine.pace import Pace
 from engine.paths import Paths
 from engine.source import Source
 from engine.store.packed import packed_folders
 from tests.engine.conftest import load_folder
 from tests.engine.random_models import save_random_model
+from tests.integration.conftest import Engine
 
 PROMPT = list(range(40, 60))
 ANSWER = [7, 300, 12, 45, 45, 900, 3, 1, 250, 77, 18, 600]
@@ -197,6 +206,35 @@ def test_a_full_disk_is_said_before_anything_is_written(
     with pytest.raises(NotEnoughDisk, match="Comparing this answer"):
         forced(load_folder(folder), keep=tmp_path / "kept")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnwritableFolder, match="missing"):
+        forced(load_folder(folder), keep=tmp_path / "missing" / "kept")
+
+
+@pytest.mark.parametrize("name", ["../kept", "/etc/passwd", "", ".", "a/../../kept", "out/kept"])
+def test_the_engine_opens_no_file_outside_of_the_lab(tmp_path: Path, name: str) -> None:
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    (lab / "out").symlink_to(tmp_path)
+    with pytest.raises(BadSetting, match="A file of the lab"):
+        kept_file(lab, name)
+    assert kept_file(lab, "17-x/0.logs") == lab / "17-x/0.logs"
+
+
+def test_a_command_cannot_name_a_file_outside_of_the_lab_either(tern_home: Path) -> None:
+    engine = Engine()
+    try:
+        assert isinstance(engine.load(), Loaded)
+        request_id = engine.client.next_id()
+        engine.send(Force(request_id=request_id, answer=(24,), prompt="Hello", keep="../../kept"))
+        failed = engine.until(Forced, Failed)[-1]
+        assert isinstance(failed, Failed)
+        assert failed.kind == "BadSetting"
+    finally:
+        engine.end()
+    assert not list(tern_home.rglob("kept"))
 
 
 def test_what_cannot_be_forced_is_refused(folder: Path) -> None:
