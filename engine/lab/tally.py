@@ -120,7 +120,7 @@ def _row(record: Record, reference: Record, loaded: Loaded) -> Row:
         memory=peak / base if peak and base else None,
         agreement=agreement,
         perplexity=perplexity,
-        unmeasured="; ".join(reasons),
+        unmeasured="; ".join(reasons or _distinct(a.spoiled for a in reference.answers)),
     )
     comparable = not is_reference and bool(record.answers) and bool(reference.answers)
     text, base_text = record.text_perplexity, reference.text_perplexity

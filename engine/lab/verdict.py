@@ -75,6 +75,8 @@ def _memory(figures: Figures, before: str) -> str:
     share = "a share of the memory that was not measured"
     if figures.memory is not None:
         share = f"{figures.memory * 100:.0f} % of the memory"
+    if figures.memory is not None and figures.memory >= 2:
+        share = f"{_times(figures.memory)} times the memory"
     return f"{before} {share}"
 
 

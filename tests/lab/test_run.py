@@ -221,6 +221,21 @@ def test_spoiled_answers_are_not_averaged_in() -> None:
     assert row.speed.decode_tokens_per_s.value == pytest.approx(np.median(counted))
 
 
+def test_a_spoiled_reference_is_named_where_a_ratio_is_missing() -> None:
+    class FirstIsSpoiled:
+        count = 0
+
+        def __init__(self, _pid: int | None) -> None:
+            FirstIsSpoiled.count += 1
+
+        def verdict(self) -> str:
+            return "the machine was swapping" if FirstIsSpoiled.count == 1 else ""
+
+    row = compare(plan_of(BF16, NATIVE, questions=QUESTIONS[:1]), FirstIsSpoiled)[0].rows[1]
+    assert row.speed is not None and row.speed.decode_ratio is None
+    assert "could not be measured (the machine was swapping)" in row.verdict
+
+
 @pytest.mark.parametrize("kind", [Running, Wrote, Judged])
 def test_a_stop_ends_it_with_what_there_is(kind: type) -> None:
     running = runner(plan_of(BF16, NATIVE))

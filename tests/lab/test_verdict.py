@@ -57,10 +57,10 @@ def test_large_ratios_are_plain_numbers() -> None:
     extreme = replace(
         GOOD,
         speed=Estimate(123.4, 100.0, 150.0, "prompts"),
-        memory=1.003,
+        memory=13.1,
         perplexity=Estimate(2e5, 1e5, 3e5, "prompts"),
     )
-    assert "123 times as fast as bf16 (100–150) in 100 % of the memory" in sentence(extreme)
+    assert "123 times as fast as bf16 (100–150) in 13 times the memory" in sentence(extreme)
     assert "200000 times as high (100000–300000)" in sentence(extreme)
 
 
