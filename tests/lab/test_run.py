@@ -95,6 +95,8 @@ def test_perplexity_is_measured_on_the_text_too(comparison: Comparison) -> None:
     assert all(row.text_perplexity and row.text_perplexity > 1 for row in comparison.rows)
     assert comparison.rows[0].text_perplexity_ratio is None
     assert comparison.rows[1].text_perplexity_ratio == pytest.approx(1, abs=0.1)
+    assert comparison.plan.text == ""  # it may be a whole book
+    assert comparison.plan.text_name.startswith("fox.txt (SHA-256 ")
 
 
 def test_steps_come_in_order_and_stream(finished) -> None:
