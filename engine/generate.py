@@ -16,7 +16,7 @@ from engine.tokenizer import ChatTokenizer, Detokenizer, StopStrings
 
 # Tokens between two reports of progress. Weights are read once a block, so small ones are slow:
 # with 32 tokens a prompt takes 1.5 times as long on a model of a billion parameters.
-_PREFILL_BLOCK = 256
+PREFILL_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,11 @@ def _prefill(
         if should_stop():
             raise _Stopped
 
-    for start in range(cached, len(prompt), _PREFILL_BLOCK):
+    for start in range(cached, len(prompt), PREFILL_BLOCK):
         yield PrefillProgress(start - cached, len(prompt) - cached)
         try:
             look()
-            logits = model.extend(prompt[start : start + _PREFILL_BLOCK], look)
+            logits = model.extend(prompt[start : start + PREFILL_BLOCK], look)
         except _Stopped:
             return None
     return logits

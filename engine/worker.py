@@ -322,7 +322,7 @@ class Worker:
             kept_file(folder, command.reference) if command.reference else None,
         )
         on_token = functools.partial(self._teller(command.request_id), "Comparing")
-        tokens = force(loaded.model, tokenizer, lesson, self._pace, on_token)
+        tokens = force(loaded.model, tokenizer, lesson, on_token)
         self._send(messages.Forced(request_id=command.request_id, tokens=tokens))
 
 

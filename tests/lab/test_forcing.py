@@ -29,7 +29,6 @@ from engine.kept_logits import kept_file
 from engine.kernels.base import core_built
 from engine.loader import LoadedModel
 from engine.messages import Failed, Force, Forced, ForcedToken, Loaded, Precision
-from engine.pace import Pace
 from engine.paths import Paths
 from engine.source import Source
 from engine.store.packed import packed_folders
@@ -49,7 +48,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def forced(loaded: LoadedModel, answer: list[int] = ANSWER, **files: Path) -> list[ForcedToken]:
     lesson = Lesson(PROMPT, answer, **files)
-    return list(force(loaded.model, loaded.tokenizer, lesson, Pace(), lambda done, total: None))
+    return list(force(loaded.model, loaded.tokenizer, lesson, lambda done, total: None))
 
 
 def exact(folder: Path) -> LoadedModel:
@@ -192,7 +191,7 @@ def test_half_an_answer_leaves_no_file(folder: Path, tmp_path: Path) -> None:
     loaded = load_folder(folder)
     lesson = Lesson(PROMPT, ANSWER, keep=tmp_path / "kept")
     with pytest.raises(Enough):
-        force(loaded.model, loaded.tokenizer, lesson, Pace(), on_token)
+        force(loaded.model, loaded.tokenizer, lesson, on_token)
     assert list(tmp_path.iterdir()) == []
 
 
