@@ -29,7 +29,7 @@ class NoiseWatch:
         others = (busy - self._busy - (own - self._own)) / capacity
         reasons = []
         if others > _NOISY_SHARE:
-            reasons.append(f"other processes took {others:.0%} of the machine's CPU time")
+            reasons.append(f"other processes took {others * 100:.0f} % of the machine's CPU time")
         if swapped > self._swapped:
             reasons.append("the machine was swapping")
         if _hot(self._root) > self._hot:

@@ -67,8 +67,10 @@ def in_words(cell: Cell) -> str:
 
 
 def number(value: float) -> str:
-    """Return `value` with three digits."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    """Return `value` with three digits, or to five places where it is very small."""
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if value >= 1e-3 else f"{value:.5f}"
 
 
 def ratio(value: float) -> str:

@@ -56,12 +56,22 @@ def exact(folder: Path) -> LoadedModel:
 
 
 def by_transformers(folder: Path, weights: dict[str, Tensor] | None = None) -> Tensor:
-    """Log-probabilities in the places of the answer, float64 [tokens, vocab]."""
+    """Log-probabilities in the places of the answer, float64 [tokens, vocab].
+
+    With a "rough head" among the weights it finds the 128 likeliest tokens, and they alone are
+    weighed by the model's own head, as in int8 and int4.
+    """
     model = AutoModelForCausalLM.from_pretrained(folder, torch_dtype=torch.float32)
-    if weights:
-        model.load_state_dict(weights, strict=False)
+    weights = dict(weights or {})
+    rough_head = weights.pop("rough head", None)
+    model.load_state_dict(weights, strict=False)
     with torch.no_grad():
-        logits = model(torch.tensor([PROMPT + ANSWER])).logits[0]
+        hidden = model.model(torch.tensor([PROMPT + ANSWER])).last_hidden_state[0]
+        logits = model.lm_head(hidden)
+        if rough_head is not None:
+            rough = hidden @ rough_head.T
+            found = rough.topk(128).indices
+            logits = rough.scatter(-1, found, logits.gather(-1, found))
     return logits[len(PROMPT) - 1 : -1].double().log_softmax(-1)
 
 
@@ -96,7 +106,8 @@ def unpacked(folder: Path, precision: Precision) -> dict[str, Tensor]:
     formats = {"int8": _core.Format.Int8, "int4": _core.Format.Int4}
 
     def rows(arrays: dict[str, np.ndarray], shape: tuple[int, int]) -> Tensor:
-        linear = _core.Linear(formats[precision], *shape, arrays[precision], None)
+        kind = next(name for name in formats if name in arrays)
+        linear = _core.Linear(formats[kind], *shape, arrays[kind], None)
         return torch.from_numpy(np.array(linear.rows(list(range(shape[0])))))
 
     for number in range(config.layers):
@@ -109,11 +120,10 @@ def unpacked(folder: Path, precision: Precision) -> dict[str, Tensor]:
         for name, norm in packing.under("norms", arrays).items():
             prefix = "self_attn." if name in ("q_norm", "k_norm") else ""
             found[f"model.layers.{number}.{prefix}{name}.weight"] = torch.from_numpy(norm.copy())
-    if precision is Precision.INT8:  # int4's head only finds the tokens that are weighed again
-        last = packing.read_packed(packing.head_file(packed))
-        shape = (config.vocab_size, config.hidden_size)
-        found["lm_head.weight"] = rows(packing.under("head", last), shape)
-        found["model.norm.weight"] = torch.from_numpy(last["norm"].astype(np.float32))
+    last = packing.read_packed(packing.head_file(packed))
+    shape = (config.vocab_size, config.hidden_size)
+    found["rough head"] = rows(packing.under("head", last), shape)
+    found["model.norm.weight"] = torch.from_numpy(last["norm"].astype(np.float32))
     return found
 
 
