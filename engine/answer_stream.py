@@ -72,5 +72,6 @@ class AnswerStream:
                 text=end.text,
                 finish_reason=end.finish_reason,
                 metrics=msgspec.structs.replace(end.metrics, dropped_messages=self._dropped),
+                tokens=end.tokens,
             )
         )

@@ -9,14 +9,12 @@ temperature or clock: compare rows of one run rather than of two days.
 import itertools
 import random
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import psutil
-
 from engine.errors import BadSetting
+from engine.lab.conditions import NoiseWatch
 from engine.messages import (
     Chunk,
     Done,
@@ -31,7 +29,6 @@ from engine.messages import (
     SamplingSettings,
 )
 
-_NOISY_SHARE = 0.10  # of the whole machine's CPU time
 _CALIBRATIONS = 4
 _COMMON_PREFIX = 1  # a begin-of-text token that every prompt shares may be in the cache
 # No two next to each other begin alike, so the KV cache of one prompt is of no use to the next.
@@ -250,34 +247,3 @@ def _irregularity(replies: list[Metrics], plan: Plan) -> str:
     if any(reply.completion_tokens != plan.new_tokens for reply in replies):
         return f"not every reply has {plan.new_tokens} tokens"
     return ""
-
-
-class NoiseWatch:
-    """Watches, from its making on, what the machine does besides process `pid` and this one."""
-
-    def __init__(self, pid: int | None) -> None:
-        self._processes = [psutil.Process(), *([psutil.Process(pid)] if pid else [])]
-        self._start = time.monotonic()
-        self._busy, self._own, self._swapped = self._read()
-
-    def verdict(self) -> str:
-        """Return what may have spoiled a measurement, or ""."""
-        busy, own, swapped = self._read()
-        capacity = (time.monotonic() - self._start) * (psutil.cpu_count() or 1)
-        others = (busy - self._busy - (own - self._own)) / capacity
-        reasons = []
-        if others > _NOISY_SHARE:
-            reasons.append(f"other processes took {others:.0%} of the machine's CPU time")
-        if swapped > self._swapped:
-            reasons.append("the machine was swapping")
-        return "; ".join(reasons)
-
-    def _read(self) -> tuple[float, float, int]:
-        """Return CPU seconds of the whole machine, those of our processes, and bytes swapped."""
-        times = psutil.cpu_times()
-        # user and nice already hold guest time; steal is another tenant's work.
-        names = ("user", "nice", "system", "irq", "softirq", "steal")
-        busy = sum(getattr(times, name, 0.0) for name in names)
-        own = sum(sum(process.cpu_times()[:2]) for process in self._processes)
-        swap = psutil.swap_memory()
-        return busy, own, swap.sin + swap.sout

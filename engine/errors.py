@@ -287,6 +287,20 @@ class NoKeyring(TernError):
     way_out = "Set HF_TOKEN, or log in with `huggingface-cli login`: Tern uses either."
 
 
+class CannotBeServed(TernError):
+    sentence = (
+        "No speed suffices: of {session} s a session, {overhead} s are overhead and {reading} s "
+        "reading, which leaves no time for replies."
+    )
+    way_out = "Allow more time for a session, or fewer requests in it."
+    exit_code = 2
+
+
+class NotAComparison(TernError):
+    sentence = "The file {file} is not a comparison that this version of Tern can read: {reason}."
+    way_out = "Choose the JSON file that `tern compare --json` wrote."
+
+
 class NoModelLoaded(TernError):
     sentence = "No model is loaded."
     way_out = "Choose a model first."

@@ -47,11 +47,15 @@ class Text:
 
 @dataclass(frozen=True)
 class End:
-    """The whole answer, why it ended, and its figures."""
+    """The whole answer, why it ended, and its figures.
+
+    tokens: the ids that were drawn, the one that ended the turn included.
+    """
 
     text: str
     finish_reason: FinishReason
     metrics: Metrics
+    tokens: tuple[int, ...] = ()
 
 
 Step: TypeAlias = PrefillProgress | PrefillEnd | Text | End
@@ -91,7 +95,7 @@ def generate(
         yield PrefillEnd(len(prompt), cached, computed / max(watch.prefill_s, 1e-9))
         yield from answer.tokens(logits, sampler, list(prompt), should_stop)
     metrics = watch.metrics(len(prompt), cached, computed, model.used, model.context_length)
-    yield End(answer.text, answer.finish_reason, metrics)
+    yield End(answer.text, answer.finish_reason, metrics, tuple(answer.drawn))
 
 
 def _prefill(
@@ -124,6 +128,7 @@ class _Answer:
         before: Sequence[int],
     ) -> None:
         self.text = ""
+        self.drawn: list[int] = []
         self.finish_reason: FinishReason = "stopped"
         self._model = model
         self._end_ids = frozenset() if ignore_end else tokenizer.end_ids
@@ -143,6 +148,7 @@ class _Answer:
         while (reason := self._over(should_stop)) is None:
             token = sampler.draw(logits, context, self._watch.count)
             self._watch.token()
+            self.drawn.append(token)
             if token in self._end_ids:
                 reason = "end"
                 break

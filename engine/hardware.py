@@ -76,6 +76,11 @@ class Cpu:
         usable = len(self.cores)
         return max(1, min(usable, int(self.quota)) if self.quota else usable)
 
+    @property
+    def logical(self) -> int:
+        """How many logical CPUs this process may use."""
+        return len(self.cores) + len(self.others)
+
     def with_threads(self, threads: int | None) -> "Cpu":
         """Return the same with as many threads as a person asked for; None leaves the choice.
 

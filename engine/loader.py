@@ -29,7 +29,8 @@ from engine.tokenizer import ChatTokenizer
 class LoadRequest:
     """What to load, and on what. context_length None takes the model's own, up to 8192.
 
-    regardless: also where memory will not suffice.
+    regardless: also where memory will not suffice. float32: computed so throughout, see
+    `engine.float32`.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class LoadRequest:
     cpu: Cpu
     quantisation: Quantisation = field(default_factory=Quantisation)
     regardless: bool = False
+    float32: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,25 @@ def load(
     """
     config = read_config(request.folder)
     _check(request.quantisation)
-    choice = choose(
-        config, request.precision, request.kernel, request.cpu, request.quantisation.weight_only
-    )
+    choice = _choice(request, config)
     context = _context(request.context_length, config)
     if not request.regardless:
         title, preflight = title_of(request.folder), Preflight(request.paths, request.cpu)
-        preflight.check(title, config, request.folder, request.precision, choice.kernel, context)
+        preflight.check(
+            title,
+            config,
+            request.folder,
+            request.precision,
+            choice.kernel,
+            context,
+            2 * config.parameters if request.float32 else 0,
+        )
     on_progress("Reading the tokenizer", 0, 1)
     tokenizer = ChatTokenizer.load(request.folder)
-    if choice.kernel is Kernel.IPEX:
+    model: LanguageModel
+    if request.float32:
+        model, isa, proof = _in_float32(request, config, context, on_progress)
+    elif choice.kernel is Kernel.IPEX:
         _use_openmp(request.cpu)
         model, isa, proof = _on_ipex(request, config, tokenizer, context, on_progress)
     else:
@@ -104,6 +115,29 @@ def load(
         proof=proof,
         generation_defaults=_generation_defaults(request.folder),
     )
+
+
+def _choice(request: LoadRequest, config: ModelConfig) -> Choice:
+    if request.float32:
+        if request.precision is not Precision.BF16 or request.kernel not in ("auto", "torch"):
+            asked = f"asked for with {request.precision} and {request.kernel} kernels"
+            raise BadSetting(name="float32", value=asked, allowed="bf16, on torch's operators")
+        choose(config, request.precision, "torch", request.cpu)  # raises where it is in 4 bits
+        return Choice(Kernel.TORCH, "float32 was asked for, and only torch's operators have it")
+    return choose(
+        config, request.precision, request.kernel, request.cpu, request.quantisation.weight_only
+    )
+
+
+def _in_float32(
+    request: LoadRequest, config: ModelConfig, context: int, on_progress: OnProgress
+) -> tuple[LanguageModel, str, Proof]:
+    from engine import float32
+
+    _use_openmp(request.cpu)
+    source = Source(Checkpoint(request.folder), config)
+    model = float32.in_float32(source, context, on_progress)
+    return model, request.cpu.isa.name, float32.proof(model)
 
 
 def _check(options: Quantisation) -> None:

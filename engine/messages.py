@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 
 class Precision(StrEnum):
@@ -97,8 +97,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Load(Command, frozen=True):
     """Load `model` (a demo name, hub id or folder) in place of whatever is loaded now.
 
-    threads None: one for each physical performance core of one NUMA node (`engine.hardware`).
-    regardless: also where memory will not suffice, by all that is known.
+    threads None: what was measured to be best and remembered (`engine.settings`), or else one for
+    each physical performance core of one NUMA node (`engine.hardware`). regardless: also where
+    memory will not suffice, by all that is known. float32: computed so throughout with torch's
+    operators, from the published weights, in precision bf16 alone: a reference, and slow.
     """
 
     request_id: int
@@ -109,6 +111,7 @@ class Load(Command, frozen=True):
     quantisation: Quantisation = Quantisation()
     threads: int | None = None
     regardless: bool = False
+    float32: bool = False
 
 
 class Quantise(Command, frozen=True):
@@ -159,8 +162,24 @@ class Score(Command, frozen=True):
     max_tokens: int | None = None
 
 
+class Force(Command, frozen=True):
+    """Read `answer` (token ids) after the prompt, whatever the model itself would have said.
+
+    The prompt is as in `Generate`. keep: the file that takes the model's log-probabilities.
+    reference: the file of another model's, to compare with. Both are names in the lab's folder
+    (`Paths.lab`), "" for none; the engine opens no other (`engine.forcing`).
+    """
+
+    request_id: int
+    answer: tuple[int, ...]
+    messages: tuple[ChatMessage, ...] = ()
+    prompt: str = ""
+    keep: str = ""
+    reference: str = ""
+
+
 class Stop(Command, frozen=True):
-    """Stop request `request_id` (loading, quantising, generating, scoring) at its next step."""
+    """Stop request `request_id`, whatever it is doing, at its next step."""
 
     request_id: int
 
@@ -169,7 +188,7 @@ class Shutdown(Command, frozen=True):
     """End the engine process once the current request has stopped."""
 
 
-AnyCommand: TypeAlias = Load | Quantise | Generate | Count | Score | Stop | Shutdown
+AnyCommand: TypeAlias = Load | Quantise | Generate | Count | Score | Force | Stop | Shutdown
 
 
 # -- events --------------------------------------------------------------------------------------
@@ -242,7 +261,7 @@ class Loaded(Event, frozen=True):
     max_context: the longest context that the model takes. generation_defaults: what its own
     generation config makes of settings that are left open; all None where that is out of range.
     packing_peak_bytes: of all processes together, while the weights were quantised in this load; 0
-    where they had been before.
+    where they had been before. disk_bytes: of the files that the weights are read from.
     """
 
     request_id: int
@@ -263,6 +282,7 @@ class Loaded(Event, frozen=True):
     max_context: int = 0
     generation_defaults: SamplingSettings = SamplingSettings()
     packing_peak_bytes: int = 0
+    disk_bytes: int = 0
 
 
 class Quantised(Event, frozen=True):
@@ -307,12 +327,16 @@ class Memory(Event, frozen=True):
 
 
 class Done(Event, frozen=True):
-    """The answer is complete; `text` is all of it."""
+    """The answer is complete; `text` is all of it.
+
+    tokens: the ids that were drawn, the one that ended the turn included.
+    """
 
     request_id: int
     text: str
     finish_reason: FinishReason
     metrics: Metrics
+    tokens: tuple[int, ...] = ()
 
 
 class Counted(Event, frozen=True):
@@ -334,6 +358,37 @@ class Scored(Event, frozen=True):
     nats_per_token: float
     tokens: int
     window: int
+
+
+class Likely(msgspec.Struct, frozen=True):
+    """A token that may come next, as a person reads it, and its probability."""
+
+    text: str
+    probability: float
+
+
+class ForcedToken(msgspec.Struct, frozen=True, kw_only=True):
+    """One token of an answer that a model was forced along.
+
+    nats: the negative log of its probability. top: the five likeliest in its place. Where there is
+    a reference: its own of both; kl: KL(reference || model) in nats; agrees: whether the likeliest
+    token is the same.
+    """
+
+    text: str
+    nats: float
+    top: tuple[Likely, ...]
+    reference_nats: float = 0.0
+    reference_top: tuple[Likely, ...] = ()
+    kl: float = 0.0
+    agrees: bool = True
+
+
+class Forced(Event, frozen=True):
+    """The answer has been read; a token each."""
+
+    request_id: int
+    tokens: tuple[ForcedToken, ...]
 
 
 class Failed(Event, frozen=True):
@@ -369,6 +424,7 @@ AnyEvent: TypeAlias = (
     | Done
     | Counted
     | Scored
+    | Forced
     | Failed
     | Crashed
 )

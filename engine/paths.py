@@ -36,6 +36,11 @@ class Paths:
         return self.cache / "packed"
 
     @property
+    def lab(self) -> Path:
+        """What a running comparison keeps for a while; empty between two."""
+        return self.cache / "lab"
+
+    @property
     def imported(self) -> Path:
         """Copies of model folders, where the settings name no other root of models."""
         return self.data / "models"

@@ -85,11 +85,15 @@ class Preflight:
         precision: Precision,
         kernel: Kernel,
         context: int,
+        more: int = 0,
     ) -> None:
-        """Raise NotEnoughMemory where a load will not fit, with the precision that would."""
+        """Raise NotEnoughMemory where a load will not fit, with the precision that would.
+
+        more: bytes that it takes besides.
+        """
         packed = self.is_packed(folder, precision, kernel)
         question = Question(config, precision, kernel, context, packed, tokenizer_bytes(folder))
-        check_memory(name, question, available_memory(), Observed(self.paths).correct)
+        check_memory(name, question, available_memory() - more, Observed(self.paths).correct)
 
     def is_packed(self, folder: Path, precision: Precision, kernel: Kernel) -> bool:
         """Return whether a load of the model in `folder` has nothing to quantise."""

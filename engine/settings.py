@@ -26,7 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `chat` is the uid of the chat that was shown last, "" an empty one. `sidebar` is the width of
     the list of chats in px, and `sidebar_shown` whether there is room for it in wide windows.
     `language` is "system" or a code, "de". `zoom` is the size of letters in per cent. `tray` lets
-    the window hide in the system tray when it is closed.
+    the window hide in the system tray when it is closed. `threads` are numbers of threads that were
+    measured to be best, by `threads_key`.
     """
 
     model: str = "demo"
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "system"
     zoom: int = 100
     tray: bool = False
+    threads: dict[str, int] = {}
 
 
 class SettingsFile:
@@ -120,6 +122,11 @@ class SettingsFile:
         draft.write_text(text, encoding="utf-8", errors="replace")
         # In one step: a crash while writing must not leave half a file.
         os.replace(draft, self._path)  # noqa: PTH105  (Path.replace is the same call)
+
+
+def threads_key(model: str, precision: Precision, kernel: KernelChoice) -> str:
+    """Return under which name threads are remembered. model: `engine.store.hub_cache.identity`."""
+    return f"{precision} {kernel} {model}"
 
 
 def to_toml(settings: Settings, unknown: dict[str, Any] | None = None) -> str:

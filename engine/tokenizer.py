@@ -30,10 +30,19 @@ class ChatTokenizer:
         files = read_tokenizer(folder)
         return cls(files, _end_ids(folder, files), title_of(folder))
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: str, adds_special: bool = True) -> list[int]:
         """Return the ids of `text`, with the special tokens that the tokenizer itself adds."""
-        ids: list[int] = self._backend.encode(text).ids
+        ids: list[int] = self._backend.encode(text, add_special_tokens=adds_special).ids
         return ids
+
+    def render(self, messages: Sequence[ChatMessage]) -> str:
+        """Return a conversation as the text up to where the assistant's answer begins.
+
+        Raises NoChatTemplate or BadChatTemplate.
+        """
+        if not self._files.template:
+            raise NoChatTemplate(model=self._name)
+        return self._template.render(messages)
 
     def encode_chat(self, messages: Sequence[ChatMessage], continues: bool = False) -> list[int]:
         """Return the ids of a conversation, up to where the assistant's answer begins.
@@ -42,18 +51,19 @@ class ChatTokenizer:
         put behind the template's prompt as the model had written it, never through the template,
         which may change and would close it. Raises NoChatTemplate or BadChatTemplate.
         """
-        if not self._files.template:
-            raise NoChatTemplate(model=self._name)
         beginning = messages[-1].content if continues else ""
-        text = self._template.render(messages[:-1] if continues else messages) + beginning
+        text = self.render(messages[:-1] if continues else messages) + beginning
         # The template itself has written the special tokens.
-        ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
-        return ids
+        return self.encode(text, adds_special=False)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of `ids`, special tokens left out."""
         text: str = self._backend.decode(ids, skip_special_tokens=True)
         return text
+
+    def name(self, token: int) -> str:
+        """Return what the vocabulary calls `token`: "<|im_end|>"; "" where it has no such id."""
+        return self._backend.id_to_token(token) or ""
 
     @functools.cached_property
     def _template(self) -> ChatTemplate:

@@ -28,6 +28,7 @@ from engine.messages import (
     Count,
     Event,
     Failed,
+    Force,
     Generate,
     Load,
     Quantise,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from engine.context import Fitted
     from engine.loader import LoadedModel, LoadRequest
 
-_Request: TypeAlias = Load | Quantise | Generate | Count | Score
+_Request: TypeAlias = Load | Quantise | Generate | Count | Score | Force
 
 _PULSE_S = 0.5
 _log = logging.getLogger("engine.worker")
@@ -64,6 +65,7 @@ class Worker:
             Generate: self._generate,
             Count: self._count,
             Score: self._score,
+            Force: self._force,
         }
         # Now, as torch's OpenMP binds this thread to one core, and the rest would seem to be gone.
         self._cpu = read_cpu()
@@ -153,10 +155,11 @@ class Worker:
         from engine.models import resolve
         from engine.quantise_apart import PackingWatch
         from engine.sampling import recommended
+        from engine.store.packed import disk_bytes
 
         self._loaded = None  # its memory is needed before the next model comes
         local = resolve(command.model)
-        cpu = self._cpu.with_threads(command.threads)
+        cpu = self._cpu.with_threads(command.threads or self._remembered(command, local.folder))
         request = self._request(command, local.folder, cpu, command.context_length)
         with PackingWatch(request.paths) as packing:
             loaded = load(request, self._teller(command.request_id), packing.quantise)
@@ -182,8 +185,21 @@ class Worker:
                 max_context=loaded.config.max_context,
                 generation_defaults=recommended(loaded.generation_defaults),
                 packing_peak_bytes=packing.peak_bytes,
+                disk_bytes=disk_bytes(
+                    request.paths.packed, local.folder, loaded.precision, loaded.choice.kernel
+                ),
             )
         )
+
+    def _remembered(self, command: Load, folder: Path) -> int | None:
+        """Return how many threads were measured to be best for this model, as far as there are."""
+        from engine.paths import Paths
+        from engine.settings import SettingsFile, threads_key
+        from engine.store.hub_cache import identity
+
+        key = threads_key(identity(folder), command.precision, command.kernel)
+        threads = SettingsFile.of(Paths.default()).value.threads.get(key)
+        return threads if threads in range(1, self._cpu.logical + 1) else None
 
     def _quantise(self, command: Quantise) -> None:
         from engine.loader import quantise_here
@@ -212,6 +228,7 @@ class Worker:
             cpu,
             command.quantisation,
             isinstance(command, Load) and command.regardless,
+            isinstance(command, Load) and command.float32,
         )
 
     def _teller(self, request_id: int) -> "OnProgress":
@@ -292,6 +309,25 @@ class Worker:
                 window=result.window,
             )
         )
+
+    def _force(self, command: Force) -> None:
+        from engine.forcing import Lesson, force
+        from engine.kept_logits import kept_file
+        from engine.paths import Paths
+
+        loaded, folder = self._model(), Paths.default().lab
+        tokenizer = loaded.tokenizer
+        lesson = Lesson(
+            tokenizer.encode_chat(command.messages)
+            if command.messages
+            else tokenizer.encode(command.prompt),
+            command.answer,
+            kept_file(folder, command.keep) if command.keep else None,
+            kept_file(folder, command.reference) if command.reference else None,
+        )
+        on_token = functools.partial(self._teller(command.request_id), "Comparing")
+        tokens = force(loaded.model, tokenizer, lesson, self._pace, on_token)
+        self._send(messages.Forced(request_id=command.request_id, tokens=tokens))
 
 
 def _versions() -> dict[str, str]:

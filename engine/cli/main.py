@@ -1,6 +1,7 @@
 """The entry of the command line: parse, run one command, turn what went wrong into an exit code.
 
-0 done, 2 wrong usage, 3 an explained failure, 1 a bug, 130 Ctrl-C.
+0 done, 2 wrong usage, 3 an explained failure, 1 a bug, 130 Ctrl-C; `tern compare --against` adds 4
+for what is slower or worse than before.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from engine.cli import (
     bandwidth,
     bench,
     chat,
+    compare,
     console,
     doctor,
     generate,
@@ -20,6 +22,8 @@ from engine.cli import (
     models,
     network,
     perplexity,
+    sizing,
+    threads,
 )
 from engine.cli.options import build_parser
 from engine.cli.session import ClientFactory, Explained, default_client
@@ -34,6 +38,9 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, ClientFactory], int]] = {
     "chat": chat.run,
     "bench": bench.run,
     "perplexity": perplexity.run,
+    "compare": compare.run,
+    "threads": threads.run,
+    "sizing": sizing.run,
     "doctor": doctor.run,
     "models": models.run,
     "network": network.run,

@@ -3,6 +3,7 @@
 import argparse
 from typing import get_args
 
+from engine.cli.lab_options import add_compare, add_sizing, add_threads
 from engine.cli.ranges import number
 from engine.cli.store_options import add_models, add_network, add_regardless
 from engine.doctor import tern_version
@@ -20,6 +21,7 @@ examples:
   tern generate --model Qwen/Qwen3-0.6B --precision int8 --prompt - --json < question.txt
   tern bench --model demo --precision all
   tern perplexity --model demo --precision int4 --text book.txt
+  tern compare --precisions bf16,int4 --prompts questions.txt --report costs.html
   tern models catalogue
   tern models download HuggingFaceTB/SmolLM2-360M-Instruct
   tern doctor
@@ -42,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_chat(_command(commands, "chat", "hold a conversation in the terminal"))
     _add_bench(_command(commands, "bench", "measure speed and memory"))
     _add_perplexity(_command(commands, "perplexity", "measure how well a precision predicts text"))
+    _add_lab(commands)
     _add_json(_command(commands, "doctor", "show what this computer offers and what Tern picks"))
     models = _command(commands, "models", "find, download, keep and delete models")
     verbs = models.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -124,6 +127,19 @@ def _add_perplexity(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--context", type=number(int, 2, 2**24), metavar="C", help="window, tokens")
     parser.add_argument("--max-tokens", type=number(int, 2, 2**40), metavar="N", help="score fewer")
     _add_json(parser)
+
+
+def _add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    compare = _command(commands, "compare", "compare precisions: speed, memory and quality")
+    threads = _command(commands, "threads", "measure how many threads are best")
+    sizing = _command(commands, "sizing", "work out what speed a number of sessions needs")
+    _add_model(compare)
+    add_compare(compare)
+    _add_quantisation(compare)
+    add_threads(threads)
+    add_sizing(sizing)
+    for parser in (compare, threads, sizing):
+        _add_json(parser)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

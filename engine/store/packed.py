@@ -64,6 +64,23 @@ def is_there(root: Path, model: Path, precision: Precision, kernel: Kernel) -> b
     )
 
 
+def disk_bytes(root: Path, model: Path, precision: Precision, kernel: Kernel) -> int:
+    """Return the size of the files that a loaded `model` has its weights from.
+
+    Packed ones stand beside the published ones, which stay; of several recipes the newest counts.
+    """
+    source = identity(model)
+    packed = [
+        packed.folder
+        for packed in (_read(folder, size=0) for folder in _folders(root))
+        if (packed.source, packed.precision, packed.kernel) == (source, precision, kernel)
+        and packed.is_current
+    ]
+    if packed:
+        return folder_size(max(packed, key=lambda folder: folder.stat().st_mtime))
+    return sum(file.stat().st_size for file in model.glob("*.safetensors"))
+
+
 def useless(root: Path, known: Collection[str]) -> list[PackedFolder]:
     """Return the packed weights below `root` of older versions, and those without a model.
 

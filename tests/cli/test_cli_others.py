@@ -95,7 +95,7 @@ def test_noise_is_what_others_did(monkeypatch):
     monkeypatch.setattr(bench.NoiseWatch, "_read", lambda _: next(readings))
     monkeypatch.setattr("psutil.cpu_count", lambda: 10)
     clock = SimpleNamespace(monotonic=iter([0.0, 10.0]).__next__)
-    monkeypatch.setattr(bench, "time", clock)
+    monkeypatch.setattr("engine.lab.conditions.time", clock)
     verdict = bench.NoiseWatch(None).verdict()
     assert "50%" in verdict
     assert "swapping" in verdict

@@ -63,6 +63,13 @@ COMMANDS: list[m.AnyCommand] = [
     ),
     m.Count(request_id=7, messages=(m.ChatMessage("user", "Hi"),), texts=("a file", "")),
     m.Score(request_id=5, text="A text.", context_length=512, max_tokens=100),
+    m.Force(
+        request_id=8,
+        answer=(24, 348, 5),
+        messages=(m.ChatMessage("user", "Hi"),),
+        keep="17-x/0.logs",
+        reference="17-x/1.logs",
+    ),
     m.Stop(request_id=4),
     m.Shutdown(),
 ]
@@ -99,9 +106,23 @@ EVENTS: list[m.AnyEvent] = [
         context_used=11,
     ),
     m.Memory(rss_bytes=5, peak_rss_bytes=6),
-    m.Done(request_id=3, text="whole", finish_reason="stop-string", metrics=METRICS),
+    m.Done(request_id=3, text="whole", finish_reason="stop-string", metrics=METRICS, tokens=(1, 2)),
     m.Counted(request_id=7, prompt_tokens=12, text_tokens=(3, 0)),
     m.Scored(request_id=5, perplexity=3.5, nats_per_token=1.25, tokens=99, window=512),
+    m.Forced(
+        request_id=8,
+        tokens=(
+            m.ForcedToken(
+                text="<",
+                nats=0.5,
+                top=(m.Likely("<", 0.6), m.Likely("\u0000", 0.4)),
+                reference_nats=0.25,
+                reference_top=(m.Likely("<", 0.8),),
+                kl=0.125,
+                agrees=False,
+            ),
+        ),
+    ),
     m.Failed(request_id=1, kind="ModelNotFound", sentence="None.", way_out="Choose one."),
     m.Crashed(sentence="It ended.", way_out="Start again.", exit_code=-9, log_file="/x/engine.log"),
 ]

@@ -6,6 +6,7 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,24 @@ LIGHT = {
     "fit",
     "hardware",
     "kernels.base",
+    "lab",
+    "lab.against",
+    "lab.charts",
+    "lab.conditions",
+    "lab.course",
+    "lab.origin",
+    "lab.process",
+    "lab.records",
+    "lab.report",
+    "lab.run",
+    "lab.scratch",
+    "lab.sizing",
+    "lab.statistics",
+    "lab.steps",
+    "lab.table",
+    "lab.tally",
+    "lab.threads",
+    "lab.verdict",
     "messages",
     "model_config",
     "model_files",
@@ -89,6 +108,8 @@ def packages(modules: set[str]) -> set[str]:
 def modules_of_the_engine() -> list[str]:
     found = [info.name for info in pkgutil.walk_packages(engine.__path__, "engine.")]
     without = ["engine.__main__"]
+    if find_spec("lm_eval") is None:
+        without.append("engine.lab.harness")
     if not ipex_installed():
         without.append("engine.kernels.ipex.")
     if not core_built():
@@ -162,6 +183,10 @@ def importers(package: str) -> set[str]:
 def test_there_are_sources() -> None:
     assert len(SOURCES) > 30
     assert importers("msgspec")
+
+
+def test_one_file_imports_the_harness() -> None:
+    assert importers("lm_eval") == {"engine/lab/harness.py"}
 
 
 def test_one_package_imports_ipex() -> None:
