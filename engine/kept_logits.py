@@ -4,7 +4,7 @@ The log-probabilities of the whole vocabulary are kept in float16, a file an ans
 token of the vocabulary, 77 MB for 256 tokens of a vocabulary of 151,936. They are written and read
 one token at a time, so memory holds one token's of each. float16 has 11 bits: a log-probability is
 off by 1/2048 of itself at most. They are made to sum to one again when they are read, so that KL
-stays above 0 and the error in it is of second order, below 1e-6 nats for a model against itself.
+stays above 0 and the error in it is of second order, below 1e-5 nats for a model against itself.
 The likeliest tokens and the negative log-likelihood are kept exactly.
 """
 

@@ -19,6 +19,7 @@ from engine.paths import assets_folder, make_folder
 Make: TypeAlias = Callable[[Comparison], bytes]
 
 _SHADES = (0.01, 0.1, 0.5, 2.0)  # nats; KL from here on is one shade darker
+# What HTML has no place for.
 _CONTROLS = dict.fromkeys(code for code in (*range(0x20), 0x7F) if chr(code) not in "\n\t")
 
 
@@ -36,9 +37,9 @@ def as_html(comparison: Comparison) -> str:
     environment = Environment(
         loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters |= {"plain": _plain, "visible": _visible, "shade": _shade}
+    environment.filters |= {"visible": _visible, "shade": _shade}
     style = (folder / "report.css").read_text(encoding="utf-8")
-    return environment.get_template("report.html").render(
+    page = environment.get_template("report.html").render(
         it=comparison,
         title=f"Precision lab: {comparison.plan.model}",
         labels=", ".join(row.label for row in comparison.rows),
@@ -50,6 +51,7 @@ def as_html(comparison: Comparison) -> str:
         charts=_charts(comparison.rows),
         origin=_origin(comparison),
     )
+    return page.translate(_CONTROLS)
 
 
 def html_bytes(comparison: Comparison) -> bytes:
@@ -101,14 +103,9 @@ def _origin(comparison: Comparison) -> list[tuple[str, str]]:
     return [(name, value) for name, value in lines if value]
 
 
-def _plain(text: str) -> str:
-    """Return text without the characters that HTML has no place for."""
-    return text.translate(_CONTROLS)
-
-
 def _visible(text: str) -> str:
     """Return a token's text between quotation marks, its line breaks to be seen."""
-    return f"“{_plain(text.replace(chr(10), '⏎'))}”"
+    return f"“{text.replace(chr(10), '⏎')}”"
 
 
 def _shade(kl: float) -> int:

@@ -21,6 +21,7 @@ def load_folder(
     kernel: KernelChoice = "native",
     context_length: int | None = None,
     cpu: Cpu | None = None,
+    float32: bool = False,
     **options: Any,
 ) -> LoadedModel:
     """Load a model as the worker does, without listening to its progress.
@@ -35,6 +36,7 @@ def load_folder(
         Paths.default(),
         cpu or read_cpu(),
         Quantisation(**options),
+        float32=float32,
     )
     return load(request, lambda stage, done, total: None)
 
