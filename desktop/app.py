@@ -145,14 +145,8 @@ def build(
     _connect_chats(desktop)
     _connect_settings(desktop)
     _connect_pages(desktop)
-    connect_lab(
-        window,
-        desktop.lab,
-        controller,
-        desktop.library,
-        theme,
-        PinnedPrompts(paths.config / "lab.json"),
-    )
+    pinned = PinnedPrompts(paths.config / "lab.json")
+    connect_lab(window, desktop.lab, controller, desktop.library, theme, pinned)
     connect_telemetry(window, desktop.menus, desktop.telemetry, controller, theme)
     connect_language(window, settings)
     connect_zoom(window, desktop.menus, theme, settings)

@@ -59,6 +59,7 @@ class AnswerColumns(QWidget):
         self.asked = label("", "muted", wraps=True)
         self.columns: list[AnswerColumn] = []
         self._run: LiveRun | None = None
+        self.is_running = False
         self._follows = True
         self._across = 0
         self._throttle = RepaintThrottle(self._refresh, self)
@@ -87,7 +88,7 @@ class AnswerColumns(QWidget):
             old.hide()
             old.deleteLater()
         self.columns = [AnswerColumn(variant.label) for variant in run.plan.variants]
-        self._run = None
+        self._run, self.is_running = None, True
         self._fill(run.plan)
         self._run, self._follows, self._across = run, True, 0
         self._arrange()
@@ -101,8 +102,9 @@ class AnswerColumns(QWidget):
         if isinstance(step, (Wrote, Answered, GaveUp)):
             self._throttle.request()
 
-    def flush(self) -> None:
-        """Show at once what has happened."""
+    def end(self) -> None:
+        """Show at once what has happened; nothing more will."""
+        self.is_running = False
         self._throttle.flush()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -113,9 +115,7 @@ class AnswerColumns(QWidget):
     def _fill(self, plan: Plan) -> None:
         self.prompts.clear()
         for place, prompt in enumerate(plan.prompts, 1):
-            title = " ".join(prompt.title.split())
-            short = f"{title[:_TITLE]}…" if len(title) > _TITLE else title
-            self.prompts.addItem(f"{number(str(place))}. {short}")
+            self.prompts.addItem(f"{number(str(place))}. {_short(prompt.title)}")
         self.prompts.setVisible(len(plan.prompts) > 1)
 
     def _arrange(self) -> None:
@@ -133,16 +133,27 @@ class AnswerColumns(QWidget):
         if self._run is None:
             return
         run, prompt = self._run, self.prompt
-        self.asked.setText(run.plan.prompts[prompt].title)
+        title = run.plan.prompts[prompt].title
+        self.asked.setText(title)
+        # The list of prompts shows a short one as a whole.
+        self.asked.setVisible(self.prompts.isHidden() or _short(title) != title)
         for variant, column in enumerate(self.columns):
             writing = run.writing(variant, prompt)
             answer, failure = writing.answer, run.failures.get(variant)
+            caption = writing.caption
             trouble = ""
+            if not writing.text and not failure and self.is_running:
+                caption = tr("Waiting for its turn…")
             if failure:
                 trouble = f"{failure.sentence} {failure.way_out}".strip()
             elif answer and answer.spoiled:
                 trouble = tr("Its speed is invalid: {reason}.", reason=answer.spoiled)
-            column.show_writing(writing.text, writing.caption, trouble)
+            column.show_writing(writing.text, caption, trouble)
 
     def _on_chosen(self, _place: int) -> None:
         self._follows = False
+
+
+def _short(title: str) -> str:
+    words = " ".join(title.split())
+    return f"{words[:_TITLE]}…" if len(words) > _TITLE else words

@@ -1,6 +1,6 @@
 """Where a variant departs from the reference: tokens in colour or as a table, and the likeliest."""
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -33,7 +33,7 @@ class Divergence(QWidget):
         self._comparison: Comparison | None = None
         self._prompt = 0
         self._tokens: tuple[ForcedToken, ...] = ()
-        self.variants: list[QPushButton] = []
+        self.variants: dict[str, QPushButton] = {}
         self._group = QButtonGroup(self)
         self._group.buttonClicked.connect(lambda _button: self._show())
         self.text = TokenText(palette)
@@ -88,22 +88,24 @@ class Divergence(QWidget):
         view.setShowGrid(False)
         view.setMinimumHeight(280)
         view.verticalHeader().hide()
-        view.horizontalHeader().setHighlightSections(False)
-        view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header = view.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         return view
 
     def show_comparison(self, comparison: Comparison) -> None:
         """Show where the variants of `comparison` depart; nothing where none was forced."""
         self._comparison = comparison
-        for old in self.variants:
+        for old in self.variants.values():
             self._group.removeButton(old)
             self._choices.removeWidget(old)
             old.hide()
             old.deleteLater()
-        self.variants = [self._choice(row.label) for row in self._rows]
+        self.variants = {row.label: self._choice(row.label) for row in self._rows}
         self.setVisible(bool(self.variants))
         if self.variants:
-            choose(self.variants[0])
+            choose(next(iter(self.variants.values())))
             self._show()
 
     @Slot(int)
@@ -132,7 +134,7 @@ class Divergence(QWidget):
 
     def _show(self) -> None:
         assert self._comparison
-        row = self._rows[max(0, self.variants.index(self._group.checkedButton()))]
+        row = next(row for row in self._rows if self.variants[row.label].isChecked())
         has_answer = self._prompt < len(row.judgements)
         self._tokens = row.judgements[self._prompt].tokens if has_answer else ()
         self.names[0].setText(self._comparison.reference)
@@ -153,9 +155,7 @@ class Divergence(QWidget):
         self.lists[0].setText(tokens.likely(token.reference_top))
         self.lists[1].setText(tokens.likely(token.top))
         both = zip(self.names, self.lists, strict=True)
-        spoken = (
-            f"{name.text()}: {listed.text().replace(chr(10), ', ')}." for name, listed in both
-        )
+        spoken = [f"{name.text()}: {', '.join(top.text().splitlines())}." for name, top in both]
         self.text.tell(" ".join((said, *spoken)))
 
     def _choose_view(self, as_table: bool) -> None:

@@ -14,9 +14,7 @@ from engine.lab.records import Comparison, Estimate, Over, Row
 Words: TypeAlias = Callable[[float], str]
 
 _OVER: dict[Over, str] = {
-    "prompts": mark(
-        "In parentheses the 95 % interval over other prompts of this kind (bootstrap)."
-    ),
+    "prompts": mark("In parentheses the 95 % interval over other prompts of this kind."),
     "blocks": mark(
         "In parentheses the 95 % interval over passages of these answers: too few prompts to tell "
         "of others."
@@ -184,6 +182,11 @@ def _figure(value: float) -> str:
     return number(table.number(value))
 
 
+def nats(value: float) -> str:
+    """Return a divergence as text, never with an exponent."""
+    return number(f"{value:.6f}" if value < 0.001 else table.number(value))
+
+
 def share(value: float) -> str:
     """Return a share of 1 as "97.5%"."""
     return tr("{number}%", number=number(f"{value * 100:.1f}"))
@@ -196,7 +199,7 @@ _MAKERS: tuple[tuple[Figure, Callable[[Row], Cell]], ...] = (
     (P50, _speed("token_ms_p50", _milliseconds)),
     (P95, _speed("token_ms_p95", _milliseconds)),
     (FASTER, lambda row: _estimate(row.speed.decode_ratio if row.speed else None, _figure)),
-    (KL, _quality("kl", _figure)),
+    (KL, _quality("kl", nats)),
     (AGREEMENT, _quality("top1_agreement", share)),
     (PERPLEXITY, _quality("perplexity_ratio", _ratio)),
     (TEXT, _text),

@@ -11,13 +11,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.lab_page.figures import Cell, Figure, Line, lines
+from desktop.lab_page.figures import Cell, Line, lines
 from desktop.theme import Palette
 from desktop.translation import tr
 from desktop.widgets import label, styled
 from engine.lab.records import Comparison
 
-_NAME, _CELL = 150, 104  # px at least
+_APART = 8  # px
 
 
 class FiguresTable(QWidget):
@@ -42,13 +42,12 @@ class FiguresTable(QWidget):
         self.table.clear()
         self.table.setRowCount(len(self._lines))
         self.table.setColumnCount(1 + len(comparison.rows))
-        self.table.setHorizontalHeaderLabels(
-            [tr("Figure"), *(row.label for row in comparison.rows)]
-        )
+        names = [row.label for row in comparison.rows]
+        self.table.setHorizontalHeaderLabels([tr("Figure"), *names])
         for place, line in enumerate(self._lines):
-            self.table.put(place, 0, Cell(tr(line.figure.name)), _how(line.figure, None))
+            self.table.put(place, 0, Cell(tr(line.figure.name)), _how(line, None))
             for column, cell in enumerate(line.cells, 1):
-                self.table.put(place, column, cell, _how(line.figure, cell))
+                self.table.put(place, column, cell, _how(line, cell))
         self.recolour(self._palette)
         self.table.fit()
         self.table.setCurrentCell(0, 0)
@@ -59,8 +58,9 @@ class FiguresTable(QWidget):
         self._palette = palette
         for place, line in enumerate(self._lines):
             for column, cell in enumerate(line.cells, 1):
-                item = self.table.item(place, column)
-                item.setForeground(QColor(palette.muted if cell.is_invalid else palette.text))
+                colour = palette.muted if cell.is_invalid else palette.text
+                if item := self.table.item(place, column):
+                    item.setForeground(QColor(colour))
 
     @Slot(int, int)
     def _explain(self, row: int, column: int, *_before: int) -> None:
@@ -107,10 +107,11 @@ class _Table(QTableWidget):
         if others < 1:
             return
         room = self.viewport().width()
-        name = max(_NAME, room // (others + 2))
+        name = max(self.sizeHintForColumn(0), room // (others + 2))
         self.setColumnWidth(0, name)
         for column in range(1, others + 1):
-            self.setColumnWidth(column, max(_CELL, (room - name) // others))
+            least = self.sizeHintForColumn(column) + _APART
+            self.setColumnWidth(column, max(least, (room - name) // others))
         self.resizeRowsToContents()
         self.setFixedHeight(self.sizeHint().height())
 
@@ -132,7 +133,6 @@ class _Table(QTableWidget):
         self.fit()
 
 
-def _how(figure: Figure, cell: Cell | None) -> str:
-    return " ".join(
-        filter(None, (f"{tr(figure.name)}: {tr(figure.how)}", cell.how if cell else ""))
-    )
+def _how(line: Line, cell: Cell | None) -> str:
+    said = f"{tr(line.figure.name)}: {tr(line.figure.how)}"
+    return f"{said} {cell.how}" if cell and cell.how else said

@@ -136,11 +136,12 @@ class LabPage(QWidget):
 
         No focus proxy: with one, Tab would come to it past all that stands before it.
         """
-        return {
+        entries: dict[LabTab, QWidget] = {
             LabTab.COMPARE: self.setup.prompts,
-            LabTab.THREADS: self.threads.find,
+            LabTab.THREADS: self.threads.tune,
             LabTab.SIZING: self.sizing.fields["sessions_per_hour"],
-        }[self.tab]
+        }
+        return entries[self.tab]
 
     def show_tab(self, tab: LabTab) -> None:
         """Show `tab`."""

@@ -26,15 +26,11 @@ class Results(QWidget):
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         self.run: LiveRun | None = None
-        self.verdict = label("", "heading", wraps=True)
+        self.verdict = label("", "verdict", wraps=True)
         self.missing = label("", "warn", wraps=True)
         for text in (self.verdict, self.missing):
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.insist = button(
-            "Run it anyway",
-            "outlined",
-            "Also where memory will not suffice; the computer may stall.",
-        )
+        self.insist = button("Run it anyway", "outlined", "Also where memory may not suffice.")
         self.columns = AnswerColumns()
         self.figures = FiguresTable(palette)
         self.divergence = Divergence(palette)
@@ -95,11 +91,11 @@ class Results(QWidget):
     @Slot(object)
     def show_end(self, comparison: Comparison | None) -> None:
         """Show what came of it; disappear where it could not begin."""
-        self.columns.flush()
+        self.columns.end()
         self.setVisible(comparison is not None)
         if comparison is None:
             return
-        self.verdict.setText(comparison.verdict)
+        self.verdict.setText("\n".join(row.verdict for row in comparison.rows if row.verdict))
         self.verdict.setVisible(bool(comparison.verdict))
         self.missing.setText("\n".join(comparison.missing))
         self.missing.setVisible(bool(comparison.missing))

@@ -169,8 +169,8 @@ class Setup(QWidget):
         ]
         return (exact, *chosen) if self.precisions[_FLOAT32].isChecked() else tuple(chosen)
 
-    def plan(self, regardless: bool = False) -> Plan:
-        """Return what is chosen. regardless: also where memory will not suffice."""
+    def plan(self) -> Plan:
+        """Return what is chosen."""
         sampling = msgspec.structs.replace(GREEDY, max_new_tokens=int(self.tokens.value()))
         name, content = self._content
         return Plan(
@@ -180,7 +180,6 @@ class Setup(QWidget):
             sampling=sampling,
             text=content,
             text_name=name,
-            regardless=regardless,
         )
 
     # -- what is shown ---------------------------------------------------------------------------
@@ -230,9 +229,10 @@ class Setup(QWidget):
         self._refresh()
 
     def _fill_kernels(self, names: tuple[KernelChoice, ...]) -> None:
-        while item := self._kernel_flow.takeAt(0):
-            item.widget().hide()
-            item.widget().deleteLater()
+        for old in self.kernels.values():
+            self._kernel_flow.removeWidget(old)
+            old.hide()
+            old.deleteLater()
         self.kernels = {}
         is_choice = len(names) > 1
         for name in ("auto", *names) if is_choice else ():
@@ -250,7 +250,8 @@ class Setup(QWidget):
     def _refresh(self) -> None:
         prompts = split(self.prompts.toPlainText())
         self.count.setText(_count(len(prompts)))
-        self.pin.setEnabled(bool(prompts) and prompts != self._kept)
+        self.count.setVisible(bool(prompts))
+        self.pin.setVisible(bool(prompts) and prompts != self._kept)
         self.unpin.setVisible(bool(self._kept) and prompts != self._kept)
         problem = self._problem(len(prompts))
         self.problem.setText("" if self._is_busy else problem)

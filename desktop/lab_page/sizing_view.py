@@ -23,6 +23,7 @@ _FIELDS = (
     ("session_s", mark("A session may take, seconds"), 180),
 )
 _MOST = 1_000_000
+_NAMES = 210  # px
 
 
 class SizingView(Scroller):
@@ -57,6 +58,7 @@ class SizingView(Scroller):
         grid = QGridLayout()
         grid.setVerticalSpacing(8)
         grid.setHorizontalSpacing(16)
+        grid.setColumnMinimumWidth(0, _NAMES)
         grid.setColumnStretch(2, 1)
         for place, (name, title, value) in enumerate(_FIELDS):
             box = NumberBox()

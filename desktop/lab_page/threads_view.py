@@ -54,7 +54,7 @@ class ThreadsView(Scroller):
         self.precision = Precision.BF16
         self.precisions = PrecisionPicker()
         self.precisions.show_selected(self.precision)
-        self.find = button("Find the best number of threads", "primary")
+        self.tune = button("Find the best number of threads", "primary")
         self.state = label("", "strong", wraps=True)
         self.curve = Curve(
             tr(_SPEED.name), tr(_SPEED.how), wording.speed, palette, _threads, _whole_threads
@@ -65,7 +65,7 @@ class ThreadsView(Scroller):
         self.kept = label("", "muted", wraps=True)
         self._lay_out()
         self.precisions.precision_chosen.connect(self._choose)
-        self.find.clicked.connect(lambda: self.tune_wanted.emit(self.precision))
+        self.tune.clicked.connect(lambda: self.tune_wanted.emit(self.precision))
         self.use.clicked.connect(
             lambda: self.keep_wanted.emit(self._best.threads if self._best else None)
         )
@@ -77,7 +77,7 @@ class ThreadsView(Scroller):
         top, foot = QWidget(), QWidget()
         ways = Flow(top, gap=12)
         ways.addWidget(self.precisions)
-        ways.addWidget(self.find)
+        ways.addWidget(self.tune)
         ends = Flow(foot, gap=8)
         ends.addWidget(self.use)
         ends.addWidget(self.forget)
@@ -120,19 +120,19 @@ class ThreadsView(Scroller):
             said = tr("No number of threads could be measured: {reason}.", reason=spoiled)
             self.state.setText(said if spoiled else tr("Nothing was measured."))
             return
-        speed = wording.speed(self._best.decode_tokens_per_s.value)
         self.state.setText(
-            tr(
-                "{best} best: {speed} tokens/s. The usual number is {usual}.",
-                best=_threads(self._best.threads),
-                speed=speed,
+            trn(
+                "{count} thread is best: {speed} tokens/s. The usual number is {usual}.",
+                "{count} threads are best: {speed} tokens/s. The usual number is {usual}.",
+                self._best.threads,
+                speed=wording.speed(self._best.decode_tokens_per_s.value),
                 usual=number(str(sweep.usual)),
             )
         )
 
     def show_busy(self, is_busy: bool) -> None:
         """Let nothing be begun while something runs."""
-        self.find.setEnabled(not is_busy)
+        self.tune.setEnabled(not is_busy)
         self.precisions.setEnabled(not is_busy)
         self.use.setEnabled(not is_busy)
 
@@ -223,7 +223,7 @@ def _table() -> QTableWidget:
 
 
 def _estimate(figure: Estimate) -> str:
-    interval = f" ({wording.speed(figure.low)} – {wording.speed(figure.high)})"
+    interval = f"\n({wording.speed(figure.low)} – {wording.speed(figure.high)})"
     return wording.speed(figure.value) + (interval if figure.over != "none" else "")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
 from desktop.lab_page import tokens
+from desktop.lab_page.figures import nats
 from desktop.translation import number, tr
 from engine.messages import ForcedToken
 
@@ -61,7 +62,7 @@ class TokenTable(QAbstractTableModel):
         return (
             number(f"{index.row() + 1:,}"),
             tokens.quoted(token.text),
-            tokens.nats(token.kl),
+            nats(token.kl),
             self._agreement(index.row(), token),
             tokens.likely(token.reference_top, ", "),
             tokens.likely(token.top, ", "),

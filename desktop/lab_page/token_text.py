@@ -4,6 +4,7 @@ Never by colour alone: where the variant would write another token, it is underl
 of these bears a mark. The pointer or the arrow keys choose a token.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -47,6 +48,7 @@ class TokenText(QTextEdit):
         self._palette = palette
         self._tokens: Sequence[ForcedToken] = ()
         self._starts: list[int] = []
+        self._ends: list[int] = []
         self.place = -1
         self.setReadOnly(True)
         self.setAcceptRichText(False)
@@ -137,16 +139,17 @@ class TokenText(QTextEdit):
 
     def _write(self) -> None:
         self.clear()
-        self._starts = []
+        self._starts, self._ends = [], []
         cursor = QTextCursor(self.document())
         is_first = True
         for token in self._tokens:
-            self._starts.append(cursor.position())
             if not token.agrees and is_first:
                 is_first = False
                 cursor.insertText(FIRST, self._mark_look())
+            self._starts.append(cursor.position())
             # A line break is to be seen, and coloured, as any token.
             cursor.insertText(plain(token.text).replace("\n", "⏎\n"), self._look(token))
+            self._ends.append(cursor.position())
         self._fit()
 
     def _look(self, token: ForcedToken) -> QTextCharFormat:
@@ -165,10 +168,9 @@ class TokenText(QTextEdit):
         return look
 
     def _span(self, place: int) -> QTextCursor:
-        ends = [*self._starts[1:], max(0, self.document().characterCount() - 1)]
         cursor = QTextCursor(self.document())
         cursor.setPosition(self._starts[place])
-        cursor.setPosition(ends[place], QTextCursor.MoveMode.KeepAnchor)
+        cursor.setPosition(self._ends[place], QTextCursor.MoveMode.KeepAnchor)
         return cursor
 
     def _frame(self) -> None:
@@ -178,8 +180,7 @@ class TokenText(QTextEdit):
             return
         selection = QTextEdit.ExtraSelection()
         selection.cursor = self._span(self.place)
-        selection.format.setBackground(QColor(self._palette.accent))
-        selection.format.setForeground(QColor(self._palette.on_accent))
+        selection.format.setBackground(QColor(self._palette.selection))
         self.setExtraSelections([selection])
 
     def _scroll_to(self, place: int) -> None:
@@ -192,5 +193,6 @@ class TokenText(QTextEdit):
     def _fit(self) -> None:
         self.document().setTextWidth(self.viewport().width())
         least = self.fontMetrics().lineSpacing() + 24
-        height = round(self.document().size().height()) + 2 * self.frameWidth() + 18
+        around = self.height() - self.viewport().height()
+        height = math.ceil(self.document().size().height()) + around
         self.setFixedHeight(max(least, min(height, _TALLEST)))

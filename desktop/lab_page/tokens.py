@@ -1,9 +1,8 @@
 """What a variant would write in each place of the reference's answer, in words. No Qt."""
 
 from desktop import wording
-from desktop.lab_page.figures import share
+from desktop.lab_page.figures import nats, share
 from desktop.translation import number, tr
-from engine.lab import table
 from engine.messages import ForcedToken, Likely
 
 SHADES = (0.01, 0.1, 0.5, 2.0)  # nats; KL from here on is one shade darker
@@ -23,11 +22,6 @@ def plain(text: str) -> str:
 def quoted(text: str) -> str:
     """Return a token's text between quotation marks, its line breaks and tabs to be seen."""
     return f"“{plain(text).replace(chr(10), '⏎').replace(chr(9), '⇥')}”"
-
-
-def nats(value: float) -> str:
-    """Return a divergence as text."""
-    return number(table.number(value)) if value >= 1e-6 else "0"
 
 
 def likely(top: tuple[Likely, ...], apart: str = "\n") -> str:

@@ -63,12 +63,13 @@ class Curve(QWidget):
 
     @property
     def reading(self) -> str:
-        """What the read-out says: the chosen sample, or the last one."""
+        """What the read-out says: the chosen sample, or the marked one, or the last."""
         if not self._points:
             return wording.UNKNOWN
-        time, value = self._points[-1 if self._chosen is None else self._chosen]
+        place = self._marked if self._chosen is None else self._chosen
+        time, value = self._points[-1 if place is None else place]
         said = self._words(value)
-        return said if self._chosen is None else f"{self._along(time)}: {said}"
+        return said if place is None else f"{self._along(time)}: {said}"
 
     @Slot(object)
     def show_points(self, points: Points, until: float = 0.0) -> None:
@@ -77,12 +78,14 @@ class Curve(QWidget):
         self._until = max(1.0, until, points[-1][0] if points else 0.0)
         if self._chosen is not None and self._chosen >= len(points):
             self._chosen = None
+        if self._marked is not None and self._marked >= len(points):
+            self._marked = None
         self._tell()
 
     def mark_point(self, place: int | None) -> None:
-        """Draw a ring around the point at `place`."""
+        """Draw a ring around the point at `place`, and read it out where none is chosen."""
         self._marked = place
-        self.update()
+        self._tell()
 
     @Slot(object)
     def recolour(self, colours: Palette) -> None:
@@ -175,7 +178,7 @@ class Curve(QWidget):
         if len(places) == 1:
             painter.drawEllipse(places[0], _DOT / 2, _DOT / 2)
         painter.drawPolyline(places)
-        if self._marked is not None and self._marked < len(places):
+        if self._marked is not None:
             painter.setBrush(QColor(self._colours.surface))
             painter.drawEllipse(places[self._marked], 2 * _DOT, 2 * _DOT)
             painter.setBrush(QColor(self._colours.accent))

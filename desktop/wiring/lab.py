@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 from PySide6.QtWidgets import QFileDialog
 
 from desktop.controller import Controller
@@ -16,8 +17,9 @@ from desktop.theme import Theme
 from desktop.translation import mark, tr
 from engine.errors import TernError
 from engine.lab import report
-from engine.lab.records import Plan
+from engine.lab.records import Comparison, Plan
 from engine.lab.steps import Step
+from engine.lab.threads import Curve
 from engine.messages import Memory, Precision
 from engine.models import DEMO
 from engine.store.local import StoredModel
@@ -131,6 +133,11 @@ def _connect_setup(
         setup.choose_precisions(*Precision)
         lab.run(setup.plan())
 
+    def insist() -> None:
+        run = page.results.run
+        assert run, "it is asked after a comparison"
+        lab.run(msgspec.structs.replace(run.plan, regardless=True))
+
     def choose_text() -> None:
         name, _ = QFileDialog.getOpenFileName(
             window, tr("Text to measure perplexity on"), "", tr("Text files (*)")
@@ -146,7 +153,7 @@ def _connect_setup(
     setup.run_wanted.connect(lab.run)
     lab.text_read.connect(setup.show_text)
     page.introduction.demo.clicked.connect(try_demo)
-    page.results.insist_wanted.connect(lambda: lab.run(setup.plan(regardless=True)))
+    page.results.insist_wanted.connect(insist)
 
 
 def _connect_running(window: MainWindow, lab: LabController) -> None:
@@ -163,7 +170,7 @@ def _connect_running(window: MainWindow, lab: LabController) -> None:
         if run and run.doing:
             page.progress.tell(run.doing, run.done, run.total)
 
-    def end(comparison: object) -> None:
+    def end(comparison: Comparison | None) -> None:
         page.show_busy(False)
         page.end(comparison)
 
@@ -181,7 +188,7 @@ def _connect_threads(window: MainWindow, lab: LabController, chooser: _Chooser) 
         page.progress.begin(tr("Measuring the threads"))
         page.show_busy(True)
 
-    def end(sweep: object) -> None:
+    def end(sweep: Curve) -> None:
         page.show_busy(False)
         threads.show_sweep(sweep)
 
