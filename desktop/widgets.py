@@ -33,10 +33,14 @@ def plain_label(text: str, look: str = "plain", wraps: bool = False) -> QLabel:
     made = styled(QLabel(text), look)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(wraps)
+    _begin_where_lines_do(made)
+    return made
+
+
+def _begin_where_lines_do(made: QLabel) -> None:
     if made.isRightToLeft():  # else a text in Latin letters would stand at the other side
         side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignAbsolute
         made.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-    return made
 
 
 def button(text: str, look: str, explanation: str = "", spoken: str = "") -> QPushButton:
@@ -71,6 +75,7 @@ class ElidedLabel(QLabel):
         super().__init__()
         styled(self, look)
         self.setTextFormat(Qt.TextFormat.PlainText)
+        _begin_where_lines_do(self)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.show_text(text)
 

@@ -40,6 +40,11 @@ class Checkpoint:
             raise DamagedFile(file=file, reason=f"{name} holds {entry.type_name}, not floats")
         return self._opened[file].array(name)
 
+    def place(self, name: str) -> tuple[Path, int]:
+        """Return the file that holds the tensor `name`, and its first byte. Raises KeyError."""
+        file = self._places[name]
+        return file, self._opened[file].entries[name].begin
+
     def release(self) -> None:
         """Give back the memory of what was read; it is read again where it is needed."""
         for opened in self._opened.values():

@@ -104,8 +104,10 @@ def _weights(question: Question) -> int:
     config, precision = question.config, question.precision
     shapes = config.linear_shapes().values()
     linears = sum(_linear(rows, columns, precision) for rows, columns in shapes)
-    is_int8 = precision is Precision.INT4 and question.kernel is not Kernel.NATIVE
-    head = Precision.INT8 if is_int8 else precision
+    head = precision
+    if precision is not Precision.BF16:
+        is_rough = question.kernel is Kernel.NATIVE and config.hidden_size % _GROUP == 0
+        head = Precision.INT4 if is_rough else Precision.INT8
     return config.layers * linears + _linear(config.vocab_size, config.hidden_size, head)
 
 
@@ -133,14 +135,14 @@ def _while_answering(question: Question) -> int:
 def _rows(question: Question) -> int:
     """Return what look-ups make resident of the embedding, where it is no head as well.
 
-    In int4 the core also reads the published head's rows of each token's likeliest successors.
+    The core reads rows from the file, so that they do not stay.
     """
     config = question.config
+    is_head = config.tied_head and question.precision is Precision.BF16
+    if question.kernel is Kernel.NATIVE or is_head:
+        return 0
     table = 2 * config.vocab_size * config.hidden_size
-    looked_up = min(table, _FAULT * (question.context // _NEW_TOKENS))
-    if question.precision is Precision.INT4 and question.kernel is Kernel.NATIVE:
-        return table if config.tied_head else table + looked_up
-    return 0 if config.tied_head and question.precision is Precision.BF16 else looked_up
+    return min(table, _FAULT * (question.context // _NEW_TOKENS))
 
 
 def _packing(config: ModelConfig, precision: Precision) -> int:

@@ -6,6 +6,7 @@ up in another order, and int8 and bf16 tiles of many rows are other instructions
 The decode path is what a person gets, so the decode path is what is compared.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import EmptyPrompt, PromptTooLong
+from engine.generate import PREFILL_BLOCK
 from engine.kept_logits import Keeper, Outlook, read_kept
 from engine.language_model import LanguageModel
 from engine.messages import ForcedToken, Likely
-from engine.pace import Pace
 from engine.tokenizer import ChatTokenizer, Detokenizer
 
 
@@ -38,13 +39,13 @@ def force(
     model: LanguageModel,
     tokenizer: ChatTokenizer,
     lesson: Lesson,
-    pace: Pace,
     on_token: Callable[[int, int], None],
 ) -> tuple[ForcedToken, ...]:
     """Return what `model` makes of each token of the answer.
 
-    on_token(done, total) is called before each step; what it raises ends the work. Raises
-    EmptyPrompt, PromptTooLong, UnknownToken, NotEnoughDisk, or DamagedFile for the reference.
+    on_token(done, total) is called before each step, in the prompt after each layer too; what it
+    raises ends the work. Raises EmptyPrompt, PromptTooLong, UnknownToken, NotEnoughDisk or
+    UnwritableFolder for what is kept, and DamagedFile for the reference.
     """
     if not lesson.prompt or not lesson.answer:
         raise EmptyPrompt()
@@ -57,7 +58,7 @@ def force(
         keeper, kept = None, None
         if lesson.keep:
             keeper = files.enter_context(Keeper(lesson.keep, len(lesson.answer)))
-        for token, outlook in outlooks(model, lesson, pace, on_token):
+        for token, outlook in outlooks(model, lesson, on_token):
             if lesson.reference and kept is None:
                 vocabulary = len(outlook.logs)
                 kept = files.enter_context(
@@ -70,7 +71,7 @@ def force(
 
 
 def outlooks(
-    model: LanguageModel, lesson: Lesson, pace: Pace, on_token: Callable[[int, int], None]
+    model: LanguageModel, lesson: Lesson, on_token: Callable[[int, int], None]
 ) -> Iterator[tuple[int, Outlook]]:
     """Yield each token of the answer, and what the model would have put in its place.
 
@@ -82,7 +83,8 @@ def outlooks(
     # keep_prefix leaves at least the last token of the prompt to compute.
     while model.used < len(prompt):
         on_token(model.used, total)
-        logits = model.extend(prompt[model.used : model.used + pace.tokens])
+        block = prompt[model.used : model.used + PREFILL_BLOCK]
+        logits = model.extend(block, functools.partial(on_token, model.used, total))
     for place, token in enumerate(answer):
         on_token(len(prompt) + place, total)
         yield token, Outlook.of(logits, token)

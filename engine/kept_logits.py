@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import BadSetting, DamagedFile
+from engine.errors import BadSetting, DamagedFile, UnwritableFolder
 from engine.language_model import Logits
 from engine.store.files import check_space
 
@@ -81,14 +81,21 @@ class Keeper:
         return self
 
     def add(self, outlook: Outlook) -> None:
-        """Write one more. Raises NotEnoughDisk before the first, where they will not fit."""
+        """Write one more.
+
+        Raises NotEnoughDisk before the first, where they will not fit, and UnwritableFolder.
+        """
         row = np.zeros((), _row(len(outlook.logs)))
         row["nats"], row["top"], row["logs"] = outlook.nats, _padded(outlook.top), outlook.logs
         if self._file is None:
             needed = row.nbytes * self._left + _SPARE
             check_space(self._path.parent, needed, "Comparing this answer")
-            self._file = self._path.open("xb")
-        self._file.write(row.tobytes())
+        try:
+            self._file = self._file or self._path.open("xb")
+            self._file.write(row.tobytes())
+        except OSError as error:
+            reason = error.strerror or error
+            raise UnwritableFolder(folder=self._path.parent, reason=reason) from error
         self._left -= 1
 
     def __exit__(self, *_: object) -> None:

@@ -1,12 +1,13 @@
 """What generation needs of a model, whoever's kernels run it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Logits: TypeAlias = npt.NDArray[np.float32]
+OnLayer: TypeAlias = Callable[[], object]
 
 LOGITS_BLOCK = 64  # rows of logits computed at a time when scoring: bounds memory
 
@@ -31,8 +32,11 @@ class LanguageModel(Protocol):
     def keep_prefix(self, ids: Sequence[int]) -> int:
         """Roll the cache back to the longest prefix shared with `ids`; return its length."""
 
-    def extend(self, ids: Sequence[int]) -> Logits:
-        """Append `ids` to the context; return the last one's logits, float32 [vocab]."""
+    def extend(self, ids: Sequence[int], on_layer: OnLayer | None = None) -> Logits:
+        """Append `ids` to the context; return the last one's logits, float32 [vocab].
+
+        on_layer is called after each layer, where the kernels let it; what it raises ends the call.
+        """
 
     def all_logits(self, ids: Sequence[int]) -> Iterator[Logits]:
         """Yield the logits of `ids` as a fresh context, in blocks, float32 [block, vocab].

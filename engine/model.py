@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from engine.errors import UnknownToken
 from engine.kv_cache import KVCache
-from engine.language_model import LOGITS_BLOCK, Logits
+from engine.language_model import LOGITS_BLOCK, Logits, OnLayer
 from engine.model_config import ModelConfig
 from engine.rope import rope_tables
 
@@ -148,12 +148,13 @@ class Decoder:
         return self._cache.keep_prefix(ids)
 
     @torch.inference_mode()
-    def extend(self, ids: Sequence[int]) -> Logits:
+    def extend(self, ids: Sequence[int], on_layer: OnLayer | None = None) -> Logits:
         """Append `ids` to the context; return the last one's logits, float32 [vocab].
 
-        Raises UnknownToken where an id is none of the model's.
+        on_layer is called after each layer; what it raises ends the call with the context as it
+        was. Raises UnknownToken where an id is none of the model's.
         """
-        hidden = self._hidden(ids)
+        hidden = self._hidden(ids, on_layer)
         self._cache.tokens.extend(ids)
         logits: Logits = self._logits(hidden[-1:])[0]
         return logits
@@ -165,11 +166,13 @@ class Decoder:
         for block in self._hidden(ids).split(LOGITS_BLOCK):
             yield self._logits(block)
 
-    def _hidden(self, ids: Sequence[int]) -> Tensor:
+    def _hidden(self, ids: Sequence[int], on_layer: OnLayer | None = None) -> Tensor:
         start = len(self._cache)
         hidden = embed(ids, self._embedding).to(self._dtype)
         for number, layer in enumerate(self.layers):
             hidden = self.run_layer(layer, number, hidden, start)
+            if on_layer:
+                on_layer()
         return hidden
 
     def _logits(self, hidden: Tensor) -> Logits:

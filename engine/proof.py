@@ -11,6 +11,7 @@ _METHODS = {
     Precision.INT8: "SmoothQuant: weights per channel, activations per token",
     Precision.INT4: "groups of 32, corrected on a calibration text (GPTQ)",
 }
+_ROUGH_HEAD = "; head in int4, its 128 likeliest logits from the published weights"
 # What activations are rounded to on the way into a multiplication.
 _ACTIVATIONS = {
     (Precision.INT8, Kernel.NATIVE): "int8",
@@ -30,6 +31,7 @@ def prove(decoder: NativeModel, precision: Precision, kernel: Kernel) -> Proof:
     floats = kinds["bf16"]
     if not kinds[precision]:
         raise NothingQuantised(layers=floats, precision=precision)
+    is_rough = kernel is Kernel.NATIVE and decoder.head.weight_dtype == "int4"
     left: tuple[tuple[str, int, str], ...] = ()
     if precision is not Precision.BF16:
         norms = sum(len(layer.norms) for layer in decoder.layers) + 1
@@ -40,6 +42,6 @@ def prove(decoder: NativeModel, precision: Precision, kernel: Kernel) -> Proof:
         float_layers=floats,
         weight_dtype=str(precision),
         activation_dtype=_ACTIVATIONS.get((precision, kernel), "bf16"),
-        method=_METHODS[precision],
+        method=_METHODS[precision] + _ROUGH_HEAD * is_rough,
         left_in_float=left,
     )

@@ -35,10 +35,23 @@ class Source:
             for name, shape in shapes.items()
         }
 
+    @property
+    def embedding_name(self) -> str:
+        """The name of the token embeddings."""
+        return "model.embed_tokens.weight"
+
+    @property
+    def head_name(self) -> str:
+        """The name of the output head's weight: the embeddings' where they are shared."""
+        return self.embedding_name if self.config.tied_head else "lm_head.weight"
+
+    def table(self, name: str) -> Array:
+        """Return the weight of one of these names [vocab, hidden_size]."""
+        return self.checkpoint.tensor(name, (self.config.vocab_size, self.config.hidden_size))
+
     def embedding(self) -> Array:
         """Return the table of token embeddings [vocab, hidden_size]."""
-        shape = (self.config.vocab_size, self.config.hidden_size)
-        return self.checkpoint.tensor("model.embed_tokens.weight", shape)
+        return self.table(self.embedding_name)
 
     def final_norm(self) -> Array:
         """Return the weight of the last norm [hidden_size]."""
@@ -46,7 +59,4 @@ class Source:
 
     def head(self) -> Array:
         """Return the weight of the output head [vocab, hidden_size]."""
-        if self.config.tied_head:
-            return self.embedding()
-        shape = (self.config.vocab_size, self.config.hidden_size)
-        return self.checkpoint.tensor("lm_head.weight", shape)
+        return self.table(self.head_name)

@@ -37,7 +37,6 @@ from engine.messages import (
     Stop,
 )
 from engine.network import refuse_all
-from engine.pace import Pace
 
 if TYPE_CHECKING:
     from engine.assembly import OnProgress
@@ -70,7 +69,6 @@ class Worker:
         # Now, as torch's OpenMP binds this thread to one core, and the rest would seem to be gone.
         self._cpu = read_cpu()
         self._loaded: LoadedModel | None = None
-        self._pace = Pace()
 
     def run(self) -> None:
         """Serve until Shutdown or the end of stdin."""
@@ -164,7 +162,6 @@ class Worker:
         with PackingWatch(request.paths) as packing:
             loaded = load(request, self._teller(command.request_id), packing.quantise)
         self._loaded = loaded
-        self._pace = Pace.of(loaded.config.parameters)
         self._send(
             messages.Loaded(
                 request_id=command.request_id,
@@ -264,7 +261,6 @@ class Worker:
             loaded.generation_defaults,
             command.ignore_end,
             command.continues,
-            self._pace,
         ):
             stream.report(step)
 
@@ -326,7 +322,7 @@ class Worker:
             kept_file(folder, command.reference) if command.reference else None,
         )
         on_token = functools.partial(self._teller(command.request_id), "Comparing")
-        tokens = force(loaded.model, tokenizer, lesson, self._pace, on_token)
+        tokens = force(loaded.model, tokenizer, lesson, on_token)
         self._send(messages.Forced(request_id=command.request_id, tokens=tokens))
 
 

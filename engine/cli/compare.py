@@ -6,10 +6,10 @@ Exit codes beside the usual ones: 4 where `--against` finds something slower or 
 import argparse
 import contextlib
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,12 +19,14 @@ from engine.cli.session import ClientFactory, Explained
 from engine.errors import BadSetting, FileUnreadable
 from engine.lab import against, report
 from engine.lab.records import GREEDY, Comparison, Plan, Prompt, Variant
-from engine.lab.run import Runner
 from engine.lab.steps import Answered, Finished, GaveUp, Running, Step, Working, Wrote
 from engine.lab.table import facts, figures, in_words
 from engine.messages import ChatMessage, KernelChoice, Precision, Progress
 from engine.models import resolve
-from engine.paths import Paths
+from engine.paths import Paths, make_folder
+
+if TYPE_CHECKING:
+    from engine.lab.run import Runner
 
 WORSE = 4
 _INTERRUPTED = 130
@@ -34,17 +36,19 @@ _EXAMPLE = '["What is 3 plus 4?", [{"role": "user", "content": "Hello"}]]'
 
 def run(args: argparse.Namespace, make_client: ClientFactory) -> int:
     """Run the command. A precision that fails does not keep the others from being compared."""
+    from engine.lab.run import Runner  # with numpy, which no other command waits for
+
     old = against.read(Path(args.against)) if args.against else None
     reports = _reports(args.report)
     runner = Runner(_plan(args), make_client, Paths.default())
     with _stops(runner):
         comparison = _follow(runner, quiet=args.json)
+    _show(comparison, args.json)
     for path, make in reports:
         report.write(path, make(comparison))
-    _show(comparison, args.json)
     code = _compare(old, comparison) if old else 0
     if args.json:
-        sys.stdout.buffer.write(report.as_json(comparison) + b"\n")
+        console.print_json(comparison)
     if comparison.stopped:
         return _INTERRUPTED
     return 3 if comparison.failures else code
@@ -126,15 +130,17 @@ def _from_file(name: str) -> list[str | tuple[ChatMessage, ...]]:
 
 
 def _reports(names: list[str]) -> list[tuple[Path, "report.Make"]]:
-    """Return what makes each report, so that a wrong name is known before the work."""
+    """Return what makes each report; a wrong name or folder is known before the work."""
     makers = {".html": report.html_bytes, ".json": report.as_json}
     for name in names:
         if Path(name).suffix not in makers:
             raise BadSetting(name="--report", value=name, allowed="a file name in .html or .json")
+    for name in names:
+        make_folder(Path(name).absolute().parent)
     return [(Path(name).absolute(), makers[Path(name).suffix]) for name in names]
 
 
-def _follow(runner: Runner, quiet: bool) -> Comparison:
+def _follow(runner: "Runner", quiet: bool) -> Comparison:
     progress = console.ProgressLine()
     try:
         for step in runner.steps():
@@ -164,7 +170,7 @@ def _tell(step: Step, progress: console.ProgressLine, quiet: bool) -> None:
 
 def _show(comparison: Comparison, quiet: bool) -> None:
     """Print the table, the verdict and what it must be read with."""
-    if not quiet:
+    if comparison.rows and not quiet:
         for line in _table(comparison):
             print(line)
         print(console.printable(comparison.verdict))
@@ -196,7 +202,7 @@ def _compare(old: Comparison, new: Comparison) -> int:
 
 
 @contextlib.contextmanager
-def _stops(runner: Runner) -> Iterator[None]:
+def _stops(runner: "Runner") -> Iterator[None]:
     """Let Ctrl-C end the comparison with the figures that there are; a second one ends all."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

@@ -171,6 +171,5 @@ def _need(precision: Precision, needed: Isa, isa: Isa) -> str:
 
 def core_layout(precision: Precision, panels: str) -> str:
     """Return the name of the compiled core's packed layout; panels: that of its matrices."""
-    # An int4 model's head is int4, too; it was int8 once.
-    heads = "-rough-head" if precision is Precision.INT4 else ""
-    return f"{precision}-{panels}{heads}"
+    # The head is int4 in either precision; it was int8 once.
+    return f"{precision}-{panels}-rough-head"

@@ -1,5 +1,6 @@
 """What else the machine did during a measurement, so that a spoiled one can be refused."""
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -43,7 +44,10 @@ class NoiseWatch:
         # user and nice already hold guest time; steal is another tenant's work.
         names = ("user", "nice", "system", "irq", "softirq", "steal")
         busy = sum(getattr(times, name, 0.0) for name in names)
-        own = sum(sum(process.cpu_times()[:2]) for process in self._processes)
+        own = 0.0
+        for process in self._processes:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may just have crashed
+                own += sum(process.cpu_times()[:2])
         swap = psutil.swap_memory()
         return busy, own, swap.sin + swap.sout
 

@@ -24,7 +24,6 @@ from engine.kept_logits import Outlook
 from engine.loader import LoadRequest, load
 from engine.messages import ChatMessage, KernelChoice, Precision, SamplingSettings
 from engine.models import DEMO, resolve
-from engine.pace import Pace
 from engine.paths import Paths
 
 Ids: TypeAlias = Sequence[int]
@@ -37,7 +36,8 @@ class TernLM(TemplateLM):  # type: ignore[misc]  # the harness is not typed
     """One model in one precision, as the harness asks it.
 
     model, precision, kernel and threads as on the command line; max_length: the context in tokens.
-    Raises BadSetting and what a load raises.
+    The harness gives every model a batch size and a device, which have no meaning here. Raises
+    BadSetting and what a load raises.
     """
 
     def __init__(
@@ -47,7 +47,9 @@ class TernLM(TemplateLM):  # type: ignore[misc]  # the harness is not typed
         kernel: KernelChoice = "auto",
         max_length: int | None = None,
         threads: int | None = None,
-        **_: Any,
+        batch_size: object = None,
+        max_batch_size: object = None,
+        device: object = None,
     ) -> None:
         super().__init__()
         if precision not in list(Precision):
@@ -63,7 +65,6 @@ class TernLM(TemplateLM):  # type: ignore[misc]  # the harness is not typed
         )
         self._loaded = load(request, lambda stage, done, total: None)
         self._name = f"{local.name} {precision}"
-        self._pace = Pace.of(self._loaded.config.parameters)
 
     @property
     def max_length(self) -> int:
@@ -123,7 +124,7 @@ class TernLM(TemplateLM):  # type: ignore[misc]  # the harness is not typed
             )
         lesson = Lesson(context[-room:], answer)
         model = self._loaded.model
-        places = outlooks(model, lesson, self._pace, lambda done, total: None)
+        places = outlooks(model, lesson, lambda done, total: None)
         seen = [(place.nats, place.top[0] == token) for token, place in places]
         return -sum(nats for nats, _ in seen), all(greedy for _, greedy in seen)
 
@@ -155,7 +156,7 @@ class TernLM(TemplateLM):  # type: ignore[misc]  # the harness is not typed
         )
         model, tokenizer = self._loaded.model, self._loaded.tokenizer
         prompt = self.tok_encode(context)[-(self.max_length - most) :]
-        *_, end = generate(model, tokenizer, prompt, settings, lambda: False, pace=self._pace)
+        *_, end = generate(model, tokenizer, prompt, settings, lambda: False)
         assert isinstance(end, End)
         return end.text
 

@@ -57,7 +57,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to compare. The first of the variants is the reference.
 
-    text: what perplexity is measured on besides, "" nothing; text_name: its file's name.
+    text: what perplexity is measured on besides, "" nothing; text_name: its file's name. A
+    `Comparison` keeps the text's hash with the name, and not the text.
     """
 
     model: str

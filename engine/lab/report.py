@@ -13,7 +13,7 @@ import msgspec
 from engine.errors import UnwritableFolder
 from engine.lab.charts import Bar, Chart
 from engine.lab.records import Comparison, Row
-from engine.lab.table import facts, figures, number, percent, size
+from engine.lab.table import facts, figures, nature, number, percent, size
 from engine.paths import assets_folder, make_folder
 
 Make: TypeAlias = Callable[[Comparison], bytes]
@@ -47,7 +47,7 @@ def as_html(comparison: Comparison) -> str:
         percent=percent,
         number=number,
         figures=figures(comparison.rows),
-        facts=facts(comparison.rows),
+        facts=facts(comparison.rows) + nature(comparison.rows),
         charts=_charts(comparison.rows),
         origin=_origin(comparison),
     )

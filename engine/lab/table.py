@@ -46,6 +46,12 @@ def facts(rows: Rows) -> list[tuple[str, list[str]]]:
         ("Peak memory", [size(row.peak_rss_bytes) for row in rows]),
         ("On disk", [size(row.disk_bytes) for row in rows]),
         ("Loading, s", [number(row.load_s) for row in rows]),
+    ]
+
+
+def nature(rows: Rows) -> list[tuple[str, list[str]]]:
+    """Return the lines that say what ran, in more words than fit a terminal."""
+    return [
         ("Kernels", [f"{row.kernel}, {row.isa}, {row.threads} threads" for row in rows]),
         ("Weights", [f"{row.proof.weight_dtype}: {row.proof.method}" for row in rows]),
     ]

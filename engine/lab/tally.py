@@ -1,9 +1,12 @@
 """What a comparison has brought so far, and the figures that it makes."""
 
 import datetime
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+import msgspec
 
 from engine.hardware import read_cpu
 from engine.lab import origin
@@ -60,7 +63,7 @@ class Tally:
         )
         model = resolve(self.plan.model)
         return Comparison(
-            plan=self.plan,
+            plan=_without_text(self.plan),
             reference=self.records[0].variant.label,
             rows=rows,
             failures=tuple(self.failures),
@@ -120,7 +123,7 @@ def _row(record: Record, reference: Record, loaded: Loaded) -> Row:
         memory=peak / base if peak and base else None,
         agreement=agreement,
         perplexity=perplexity,
-        unmeasured="; ".join(reasons),
+        unmeasured="; ".join(reasons or _distinct(a.spoiled for a in reference.answers)),
     )
     comparable = not is_reference and bool(record.answers) and bool(reference.answers)
     text, base_text = record.text_perplexity, reference.text_perplexity
@@ -151,6 +154,15 @@ def _row(record: Record, reference: Record, loaded: Loaded) -> Row:
         answers=tuple(record.answers),
         judgements=tuple(record.judgements),
     )
+
+
+def _without_text(plan: Plan) -> Plan:
+    """Return `plan` with the hash of its text in place of what may be a whole book."""
+    if not plan.text:
+        return plan
+    digest = hashlib.sha256(plan.text.encode("utf-8", "surrogatepass")).hexdigest()
+    name = f"{plan.text_name} (SHA-256 {digest})"
+    return msgspec.structs.replace(plan, text="", text_name=name)
 
 
 def _distinct(reasons: Iterable[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ second thread of a core can hold the others back. Which logical CPUs a number of
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,20 @@ from engine.lab.course import Watch
 from engine.lab.process import LabProcess, MakeClient, Refused
 from engine.lab.records import Estimate
 from engine.lab.statistics import LEAST_UNITS, median
-from engine.messages import Done, Generate, KernelChoice, Load, Metrics, Precision, SamplingSettings
+from engine.messages import (
+    Done,
+    Generate,
+    KernelChoice,
+    Load,
+    Metrics,
+    Precision,
+    Progress,
+    SamplingSettings,
+)
 from engine.settings import SettingsFile, threads_key
 from engine.store.hub_cache import identity
+
+OnProgress = Callable[[str, int, int], None]
 
 _RUNS = LEAST_UNITS  # of each number of threads; the fewest that have an interval
 _TOKENS = 32
@@ -71,6 +82,7 @@ class Tuner:
     """A sweep. `points` runs in the thread that iterates it; `stop` may be called from any.
 
     tried: numbers of threads, ascending; none takes `counts`. watch: see `Runner`.
+    on_progress(stage, done, total) is called while a model loads, which may quantise it first.
     """
 
     def __init__(
@@ -82,7 +94,9 @@ class Tuner:
         kernel: KernelChoice = "auto",
         tried: Sequence[int] = (),
         watch: Watch = NoiseWatch,
+        on_progress: OnProgress = lambda stage, done, total: None,
     ) -> None:
+        self._on_progress = on_progress
         self._load = Load(request_id=0, model=model, precision=precision, kernel=kernel)
         self._make_client = make_client
         self._cpu = cpu
@@ -119,7 +133,9 @@ class Tuner:
     def _point(self, process: LabProcess, threads: int) -> Point | None:
         """Measure; None where these kernels take no more threads than before."""
         try:
-            _last(process, msgspec.structs.replace(self._load, threads=threads))
+            for event in process.ask(msgspec.structs.replace(self._load, threads=threads)):
+                if isinstance(event, Progress):
+                    self._on_progress(event.stage, event.done, event.total)
         except Refused as refused:
             if self._points and refused.failed.kind == "BadSetting":
                 return None
@@ -162,13 +178,8 @@ def remember(
 def _reply(process: LabProcess, prompt: str) -> Metrics:
     sampling = SamplingSettings(temperature=0, repetition_penalty=1, max_new_tokens=_TOKENS)
     request = Generate(request_id=0, prompt=prompt, sampling=sampling, ignore_end=True)
-    done = _last(process, request)
+    *_, done = process.ask(request)
     assert isinstance(done, Done)
     if done.finish_reason == "stopped":
         raise Stopped
     return done.metrics
-
-
-def _last(process: LabProcess, request: Load | Generate) -> object:
-    *_, last = process.ask(request)
-    return last

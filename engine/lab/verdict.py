@@ -63,18 +63,20 @@ def _speed(figures: Figures) -> str:
     if ratio is None:
         reason = f" ({figures.unmeasured})" if figures.unmeasured else ""
         return f"The speed of {label} could not be measured{reason}; it runs"
-    fast = f"{ratio.value:.2g} times as fast as {figures.reference}"
+    fast = f"{_times(ratio.value)} times as fast as {figures.reference}"
     if ratio.over == "none":
         return f"{label} was about {fast}, timed too seldom to be sure,"
     if ratio.low <= 1 <= ratio.high:
         return f"{label} is as fast as {figures.reference}, as far as can be measured,"
-    return f"{label} is {fast} ({ratio.low:.2g}–{ratio.high:.2g})"
+    return f"{label} is {fast} ({_times(ratio.low)}–{_times(ratio.high)})"
 
 
 def _memory(figures: Figures, before: str) -> str:
     share = "a share of the memory that was not measured"
     if figures.memory is not None:
-        share = f"{_number(figures.memory)} % of the memory"
+        share = f"{figures.memory * 100:.0f} % of the memory"
+    if figures.memory is not None and figures.memory >= 2:
+        share = f"{_times(figures.memory)} times the memory"
     return f"{before} {share}"
 
 
@@ -99,7 +101,8 @@ def _loss(perplexity: Estimate) -> str:
         return ", with no measurable loss of perplexity"
     value, low, high = perplexity.value, perplexity.low, perplexity.high
     if value >= 2:
-        return f", and its perplexity is {value:.2g} times as high ({low:.2g}–{high:.2g})"
+        interval = f"({_times(low)}–{_times(high)})"
+        return f", and its perplexity is {_times(value)} times as high {interval}"
     more, ends = ("higher", (low, high)) if value > 1 else ("lower", (high, low))
     first, last = (f"{abs(end - 1) * 100:.2g}" for end in ends)
     return f", and its perplexity is {abs(value - 1) * 100:.2g} % {more} ({first}–{last} %)"
@@ -120,6 +123,11 @@ def _share(estimate: Estimate) -> str:
     interval = f"{_number(estimate.low)}–{_number(estimate.high)} %{within}"
     agreed = f"{_number(estimate.value)} % of tokens"
     return agreed if estimate.over == "none" else f"{agreed} ({interval})"
+
+
+def _times(ratio: float) -> str:
+    """Return a ratio with the digits that mean something: "0.86", "2.1", "120"."""
+    return f"{ratio:.2g}" if ratio < 10 else f"{ratio:.0f}"
 
 
 def _number(share: float) -> str:

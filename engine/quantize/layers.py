@@ -62,9 +62,9 @@ def quantised_parts(
     """Yield the layers in order, then the head.
 
     sequences: token ids to calibrate on. Without any it is quick and less exact: int8 is not
-    smoothed, int4 not corrected (GPTQ). rough_head: an int4 model's head is int4, for kernels that
-    compute the likeliest logits again; else it is int8, as it decides. on_step(done, total) is
-    called before each part and every second or so within one; what it raises ends the work.
+    smoothed, int4 not corrected (GPTQ). rough_head: the head is int4, for kernels that compute the
+    likeliest logits again; else it is int8, as it decides. on_step(done, total) is called before
+    each part and every second or so within one; what it raises ends the work.
     """
     config, weights = source.config, TorchSource(source)
     calibration = Calibration(config, weights.embedding(), sequences)
@@ -74,8 +74,7 @@ def quantised_parts(
         yield _layer(weights, number, precision, calibration, alpha, step)
     step = functools.partial(on_step, config.layers, config.layers + 1)
     step()
-    fits = config.hidden_size % GROUP_SIZE == 0
-    if precision is Precision.INT4 and rough_head and fits:
+    if rough_head and config.hidden_size % GROUP_SIZE == 0:
         yield _int4_head(weights, calibration, step)
     else:
         yield _int8_head(weights, precision, calibration, alpha)
@@ -128,7 +127,7 @@ def _int4(linears: Sequence[ObservedLinear], step: Callable[[], None]) -> list[R
 def _int4_head(
     source: TorchSource, calibration: Calibration, step: Callable[[], None]
 ) -> QuantisedHead:
-    """Return the head rounded as a layer's linears are; its input is what the last norm gives.
+    """Return the head rounded as an int4 layer's linears; its input is what the last norm gives.
 
     Without a copy in float32, which of a large vocabulary is more than the rest takes.
     """

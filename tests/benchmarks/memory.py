@@ -33,8 +33,6 @@ from engine.models import DEMO, demo_model
 from tests.benchmarks.prompts import PromptMaker
 
 _NEW_TOKENS = 8
-# In int4 the published head becomes resident by the rows of each token's likeliest successors.
-_NEW_TOKENS_INT4 = 128
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,7 @@ def measure(
     )
     with Session(default_client) as session:
         loaded = session.load(load)
-        new_tokens = _NEW_TOKENS_INT4 if precision is Precision.INT4 else _NEW_TOKENS
-        running = _fill(session, loaded.context_length, new_tokens)
+        running = _fill(session, loaded.context_length)
     question = Question(
         config=read_config(folder),
         precision=precision,
@@ -98,10 +95,10 @@ def measure(
     )
 
 
-def _fill(session: Session, context: int, new_tokens: int) -> int:
+def _fill(session: Session, context: int) -> int:
     """Answer until the context is full; return the peak."""
-    prompt = PromptMaker().prompt(context - new_tokens)
-    sampling = SamplingSettings(temperature=0, max_new_tokens=new_tokens)
+    prompt = PromptMaker().prompt(context - _NEW_TOKENS)
+    sampling = SamplingSettings(temperature=0, max_new_tokens=_NEW_TOKENS)
     request = Generate(request_id=0, prompt=prompt.text, sampling=sampling, ignore_end=True)
     metrics = session.generate(request, lambda _: None).metrics
     if metrics.context_used < context - 1:

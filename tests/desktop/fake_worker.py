@@ -9,6 +9,7 @@ What it does follows from the model's name in Load and from the last message in 
     "... crash now"     ends before the first word
     "... long ..."      writes until it is stopped
     "... too long ..."  fails with PromptTooLong
+    "... slowly read"   reads the prompt until it is stopped
     "... html ..."      answers with markup
     "... code ..."      answers with a code block
     "... noise ..."     writes lines that are no messages in between
@@ -177,6 +178,10 @@ class FakeWorker:
                 request_id=command.request_id, stage="Reading the prompt", done=5, total=9
             )
         )
+        if "slowly read" in asked:
+            self._wait_for_stop(command.request_id)
+            self._fail(command.request_id, "Stopped", "Stopped.", "")
+            return
         self.send(
             messages.Prefilled(
                 request_id=command.request_id,
@@ -186,6 +191,10 @@ class FakeWorker:
             )
         )
         self._answer(command.request_id, asked, command)
+
+    def _wait_for_stop(self, request_id: int) -> None:
+        while request_id not in self._stopped:
+            time.sleep(0.01)
 
     def _count(self, command: messages.Count) -> None:
         """A token for each word."""

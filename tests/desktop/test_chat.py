@@ -51,6 +51,19 @@ def test_enter_sends_nothing_where_nothing_is_written(ready: Desktop, qtbot: QtB
     assert not ready.window.chat.composer.button.isEnabled()
 
 
+def test_reading_the_prompt_tells_how_far_it_is_and_can_be_stopped(
+    ready: Desktop, qtbot: QtBot
+) -> None:
+    write(qtbot, ready, "to be slowly read")
+    qtbot.waitUntil(lambda: len(ready.window.chat.transcript.views) == 2)
+    caption = ready.window.chat.transcript.views[1].caption
+    qtbot.waitUntil(lambda: "Reading the prompt" in caption.text() and "5" in caption.text())
+    qtbot.keyClick(ready.window, Qt.Key.Key_Escape)
+    wait_for(qtbot, ready, State.READY)
+    ask(qtbot, ready, "hello")
+    assert "hello" in shown(ready)[-1], "the chat goes on"
+
+
 def test_escape_stops_and_typing_goes_on_meanwhile(ready: Desktop, qtbot: QtBot) -> None:
     edit = ready.window.chat.composer.edit
     write(qtbot, ready, "write a long text")

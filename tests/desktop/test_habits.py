@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtGui import QAction, QKeySequence, QPalette, QShortcut
-from PySide6.QtWidgets import QSystemTrayIcon
+from PySide6.QtGui import QAction, QInputMethodEvent, QKeySequence, QPalette, QShortcut
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
@@ -266,3 +266,24 @@ def test_an_emoji_is_one_letter_from_the_key_to_the_answer(ready: Desktop, qtbot
     edit.setPlainText("👋🏽 hello 👩‍🚀")
     qtbot.keyClick(edit, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: any("You said: 👋🏽 hello 👩‍🚀" in text for text in shown(ready)))
+
+
+def test_what_an_input_method_composes_is_sent_when_it_is_done(
+    ready: Desktop, qtbot: QtBot
+) -> None:
+    edit = ready.window.chat.composer.edit
+    QApplication.sendEvent(edit, QInputMethodEvent("にほん", []))
+    assert edit.toPlainText() == "", "it is shown, but not yet written"
+    done = QInputMethodEvent()
+    done.setCommitString("日本")
+    QApplication.sendEvent(edit, done)
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: any("You said: 日本" in text for text in shown(ready)))
+
+
+def test_a_text_from_right_to_left_stands_at_its_side(ready: Desktop, qtbot: QtBot) -> None:
+    ready.window.chat.composer.edit.setPlainText("שלום עולם")
+    qtbot.keyClick(ready.window.chat.composer.edit, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: bool(ready.window.chat.transcript.views))
+    block = ready.window.chat.transcript.views[0].body.panes[0].document().firstBlock()
+    assert block.textDirection() == Qt.LayoutDirection.RightToLeft

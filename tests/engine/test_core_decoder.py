@@ -23,7 +23,12 @@ from tests.engine.random_models import FAMILIES, save_random_model
 
 core = pytest.importorskip("engine.kernels.native._core")
 
-from engine.kernels.native.decoder import CoreDecoder, CoreLayer, PackedLinear  # noqa: E402
+from engine.kernels.native.decoder import (  # noqa: E402
+    CoreDecoder,
+    CoreLayer,
+    PackedLinear,
+    Table,
+)
 
 PROMPT = [(7 * i * i + 3 * i) % 400 for i in range(75)]
 CONTEXT = 800
@@ -95,8 +100,11 @@ class Model:
             "layers": self.layers,
             "final_norm": self.final_norm,
             "head": self.head,
-        }
-        return CoreDecoder(**(parts | changes), context_length=context, threads=threads)
+        } | changes
+        for name in parts.keys() & {"embedding", "exact_head"}:
+            if isinstance(parts[name], np.ndarray):
+                parts[name] = Table(parts[name])
+        return CoreDecoder(**parts, context_length=context, threads=threads)
 
     def reference(self, context: int = CONTEXT) -> Decoder:
         layers = [
@@ -198,9 +206,9 @@ def test_the_last_token_is_always_left_to_compute(model: Model) -> None:
 def test_contexts_longer_than_a_chunk(model: Model) -> None:
     ids = (PROMPT * 10)[:700]
     decoder, reference = model.decoder(), model.reference()
-    done: list[int] = []
-    logits = decoder.extend(ids, done.append)
-    assert done == [core.Decoder.CHUNK, len(ids)]
+    looks: list[None] = []
+    logits = decoder.extend(ids, lambda: looks.append(None))
+    assert len(looks) == 2 * model.config.layers
     assert distance(logits, reference.extend(ids)) < TOLERANCE["Bf16"]
     # One token, then a few: their attention is cut into slices of the context.
     assert distance(decoder.extend([3]), reference.extend([3])) < TOLERANCE["Bf16"]
@@ -303,13 +311,17 @@ def test_a_stop_during_prefill_leaves_whole_chunks(model: Model) -> None:
     ids = (PROMPT * 20)[:1100]
     decoder = model.decoder(context=1200)
 
-    def stop(done: int) -> None:
-        if done > core.Decoder.CHUNK:
+    called = 0
+
+    def stop() -> None:
+        nonlocal called
+        called += 1
+        if called > 2 * model.config.layers:
             raise Stop
 
     with pytest.raises(Stop):
         decoder.extend(ids, stop)
-    assert decoder.used == 2 * core.Decoder.CHUNK
+    assert decoder.used == 2 * core.Decoder.CHUNK, "the third ended with its first layer"
     assert decoder.keep_prefix(ids) == decoder.used
     rest = decoder.extend(ids[decoder.used :])
     assert distance(rest, model.decoder(context=1200).extend(ids)) < ORDER_TOLERANCE
@@ -318,8 +330,9 @@ def test_a_stop_during_prefill_leaves_whole_chunks(model: Model) -> None:
 def test_a_callback_cannot_call_the_decoder(model: Model) -> None:
     decoder = model.decoder()
     with pytest.raises(RuntimeError, match="already computing"):
-        decoder.extend(PROMPT, lambda done: decoder.extend([1]))
-    assert decoder.used == len(PROMPT)
+        decoder.extend(PROMPT, lambda: decoder.extend([1]))
+    assert decoder.used == 0
+    assert distance(decoder.extend(PROMPT), model.decoder().extend(PROMPT)) < ORDER_TOLERANCE
 
 
 def test_a_full_context_is_an_error(model: Model) -> None:
@@ -470,3 +483,38 @@ def test_an_exact_head_of_another_size_is_refused(make_model: MakeModel) -> None
     model = make_model("llama-tied", "Int4")
     with pytest.raises(ValueError, match="exact head must be"):
         model.decoder(exact_head=model.embedding[1:])
+
+
+# -- tables whose rows are read from a file --------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", TABLES, ids=str)
+def test_rows_are_read_from_the_file_that_holds_them(
+    make_model: MakeModel, dtype: np.dtype[Any], tmp_path: Path
+) -> None:
+    model, file = make_model("llama-tied", "Int4"), tmp_path / "table"
+    values = model.embedding.astype(dtype)
+    file.write_bytes(b"header" + values.tobytes())
+    from_file = Table(np.full_like(values, np.nan), (str(file), len(b"header")))
+    found = model.decoder(embedding=from_file, exact_head=from_file).extend(PROMPT)
+    wanted = model.decoder(embedding=values, exact_head=values).extend(PROMPT)
+    assert np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"short"])
+def test_a_file_that_is_gone_or_cut_leaves_the_rows_in_memory(
+    make_model: MakeModel, content: bytes | None, tmp_path: Path
+) -> None:
+    model, file = make_model("llama-tied", "Int4"), tmp_path / "table"
+    if content is not None:
+        file.write_bytes(content)
+    table = Table(model.embedding, (str(file), 0))
+    found = model.decoder(embedding=table, exact_head=table).extend(PROMPT)
+    wanted = model.decoder(exact_head=model.embedding).extend(PROMPT)
+    assert np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("place", [("table", -1), ("table",), "table", 7])
+def test_a_place_that_is_none_is_refused(model: Model, place: Any) -> None:
+    with pytest.raises(ValueError, match="place of The embedding must be"):
+        model.decoder(embedding=Table(model.embedding, place))

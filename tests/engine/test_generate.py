@@ -198,11 +198,12 @@ def test_stopping_ends_the_answer_within_a_token(loaded: LoadedModel, after: int
 
 def stopped_while_reading(loaded: LoadedModel, prompt: Sequence[int], blocks: int) -> list[Step]:
     asked = 0
+    questions = 1 + loaded.config.layers  # of a block: before it, and after each layer
 
     def should_stop() -> bool:
         nonlocal asked
         asked += 1
-        return asked > blocks
+        return asked > blocks * questions
 
     return run(loaded, prompt, should_stop)
 
@@ -219,6 +220,13 @@ def test_stopping_while_a_long_prompt_is_read_ends_without_an_answer(chat: Loade
     assert end.metrics.ttft_s == 0
     assert 0 < end.metrics.context_used < len(LONG)
     assert not any(isinstance(step, PrefillEnd) for step in steps)
+
+
+def test_a_block_can_be_stopped_after_any_layer(chat: LoadedModel) -> None:
+    asked = iter([False, True])
+    end = end_of(run(chat, LONG, lambda: next(asked)))
+    assert end.finish_reason == "stopped" and end.metrics.context_used == 0
+    assert end_of(run(chat, LONG)).text == end_of(run(load_folder(demo_model().folder), LONG)).text
 
 
 def test_after_stopping_in_the_prompt_what_was_read_is_of_use(chat: LoadedModel) -> None:

@@ -16,7 +16,7 @@ from engine.paths import assets_folder
 from engine.quantize.calibration import Calibration, ObservedLinear
 from engine.quantize.gptq import quantise_gptq
 from engine.quantize.groupwise import GROUP_SIZE, GroupwiseInt4, quantise_int4
-from engine.quantize.layers import QuantisedLayer, quantised_parts
+from engine.quantize.layers import QuantisedHead, QuantisedLayer, quantised_parts
 from engine.source import Source
 from engine.tokenizer import ChatTokenizer
 from engine.torch_source import TorchSource
@@ -238,6 +238,20 @@ def test_without_calibration_quantising_is_quick_and_another_result(precision: P
         codes.append(weights.codes)
     assert codes[0].shape == codes[1].shape
     assert not torch.equal(*codes)
+
+
+@pytest.mark.parametrize("samples", [0, 2])
+def test_a_rough_head_is_the_same_in_either_precision(samples: int) -> None:
+    demo, heads = Demo(), []
+    for precision in (Precision.INT8, Precision.INT4):
+        *_, last = quantised_parts(
+            demo.source.source, precision, demo.sequences[:samples], 0.5, True, lambda *_: None
+        )
+        assert isinstance(last, QuantisedHead) and isinstance(last.weight, GroupwiseInt4)
+        assert torch.equal(last.norm, demo.source.final_norm().float()), "it is not smoothed"
+        heads.append(last.weight)
+    assert torch.equal(heads[0].codes, heads[1].codes)
+    assert torch.equal(heads[0].scales, heads[1].scales)
 
 
 @pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT4])

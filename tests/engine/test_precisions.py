@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -49,6 +50,18 @@ def test_quantising_costs_little_perplexity(demo: Demo, precision: Precision, li
     exact, rounded = score(demo(Precision.BF16)), score(demo(precision))
     assert rounded.tokens == exact.tokens
     assert rounded.perplexity / exact.perplexity < limit
+
+
+@pytest.mark.parametrize(("precision", "share"), [(Precision.INT8, 0.99), (Precision.INT4, 0.98)])
+def test_the_likeliest_token_is_nearly_always_that_of_bf16(
+    demo: Demo, precision: Precision, share: float
+) -> None:
+    ids = demo(precision).tokenizer.encode(held_out())[:500]
+    exact, rounded = (
+        np.concatenate([block.argmax(-1) for block in demo(p).model.all_logits(ids)])
+        for p in (Precision.BF16, precision)
+    )
+    assert np.mean(exact == rounded) > share
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -140,6 +153,7 @@ def test_the_proof_counts_every_linear(demo: Demo, precision: Precision) -> None
     assert proof.quantised_layers == quantised
     assert proof.float_layers == linears - quantised
     assert proof.weight_dtype == precision
+    assert ("head in int4" in proof.method) == (precision is not Precision.BF16)
     assert not any(kind == "linear" for kind, *_ in proof.left_in_float)
 
 

@@ -1,6 +1,9 @@
 """`tern compare`, `tern threads` and `tern sizing`, in this process, with real engines."""
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,6 +146,37 @@ def test_a_precision_that_fails_is_told_and_the_code_says_so(tern) -> None:
     result = tern("compare", "--prompt", "Hello!", "--max-new-tokens", 4, *options)
     assert result.code == 3
     assert "Symmetric rounding is for IPEX's kernels" in result.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_ctrl_c_keeps_the_figures_that_there_are(tmp_path: Path) -> None:
+    """In a program of its own, stopped in the middle of an answer."""
+    report = tmp_path / "report.json"
+    options = (
+        "--precisions",
+        "bf16",
+        "--max-new-tokens",
+        "800",
+        "--no-quality",
+        "--report",
+        report,
+    )
+    prompts = [word for _ in range(50) for word in ("--prompt", "Tell me a story about a fox.")]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "engine", "compare", *prompts, *map(str, options)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout
+    assert child.stdout.readline()  # an answer is there
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130, said
+    kept = json.loads(report.read_text(encoding="utf-8"))
+    assert kept["stopped"]
+    assert 1 <= len(kept["rows"][0]["answers"]) < 50
+    assert list(Paths.default().lab.iterdir()) == []
 
 
 def test_sizing(tern) -> None:

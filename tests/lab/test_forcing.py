@@ -16,17 +16,25 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM
 
 from engine.checkpoint import Checkpoint
-from engine.errors import DamagedFile, EmptyPrompt, NotEnoughDisk, PromptTooLong
+from engine.errors import (
+    BadSetting,
+    DamagedFile,
+    EmptyPrompt,
+    NotEnoughDisk,
+    PromptTooLong,
+    UnwritableFolder,
+)
 from engine.forcing import Lesson, force
+from engine.kept_logits import kept_file
 from engine.kernels.base import core_built
 from engine.loader import LoadedModel
-from engine.messages import ForcedToken, Precision
-from engine.pace import Pace
+from engine.messages import Failed, Force, Forced, ForcedToken, Loaded, Precision
 from engine.paths import Paths
 from engine.source import Source
 from engine.store.packed import packed_folders
 from tests.engine.conftest import load_folder
 from tests.engine.random_models import save_random_model
+from tests.integration.conftest import Engine
 
 PROMPT = list(range(40, 60))
 ANSWER = [7, 300, 12, 45, 45, 900, 3, 1, 250, 77, 18, 600]
@@ -40,7 +48,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def forced(loaded: LoadedModel, answer: list[int] = ANSWER, **files: Path) -> list[ForcedToken]:
     lesson = Lesson(PROMPT, answer, **files)
-    return list(force(loaded.model, loaded.tokenizer, lesson, Pace(), lambda done, total: None))
+    return list(force(loaded.model, loaded.tokenizer, lesson, lambda done, total: None))
 
 
 def exact(folder: Path) -> LoadedModel:
@@ -183,7 +191,7 @@ def test_half_an_answer_leaves_no_file(folder: Path, tmp_path: Path) -> None:
     loaded = load_folder(folder)
     lesson = Lesson(PROMPT, ANSWER, keep=tmp_path / "kept")
     with pytest.raises(Enough):
-        force(loaded.model, loaded.tokenizer, lesson, Pace(), on_token)
+        force(loaded.model, loaded.tokenizer, lesson, on_token)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -197,6 +205,35 @@ def test_a_full_disk_is_said_before_anything_is_written(
     with pytest.raises(NotEnoughDisk, match="Comparing this answer"):
         forced(load_folder(folder), keep=tmp_path / "kept")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnwritableFolder, match="missing"):
+        forced(load_folder(folder), keep=tmp_path / "missing" / "kept")
+
+
+@pytest.mark.parametrize("name", ["../kept", "/etc/passwd", "", ".", "a/../../kept", "out/kept"])
+def test_the_engine_opens_no_file_outside_of_the_lab(tmp_path: Path, name: str) -> None:
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    (lab / "out").symlink_to(tmp_path)
+    with pytest.raises(BadSetting, match="A file of the lab"):
+        kept_file(lab, name)
+    assert kept_file(lab, "17-x/0.logs") == lab / "17-x/0.logs"
+
+
+def test_a_command_cannot_name_a_file_outside_of_the_lab_either(tern_home: Path) -> None:
+    engine = Engine()
+    try:
+        assert isinstance(engine.load(), Loaded)
+        request_id = engine.client.next_id()
+        engine.send(Force(request_id=request_id, answer=(24,), prompt="Hello", keep="../../kept"))
+        failed = engine.until(Forced, Failed)[-1]
+        assert isinstance(failed, Failed)
+        assert failed.kind == "BadSetting"
+    finally:
+        engine.end()
+    assert not list(tern_home.rglob("kept"))
 
 
 def test_what_cannot_be_forced_is_refused(folder: Path) -> None:

@@ -95,6 +95,8 @@ def test_perplexity_is_measured_on_the_text_too(comparison: Comparison) -> None:
     assert all(row.text_perplexity and row.text_perplexity > 1 for row in comparison.rows)
     assert comparison.rows[0].text_perplexity_ratio is None
     assert comparison.rows[1].text_perplexity_ratio == pytest.approx(1, abs=0.1)
+    assert comparison.plan.text == ""  # it may be a whole book
+    assert comparison.plan.text_name.startswith("fox.txt (SHA-256 ")
 
 
 def test_steps_come_in_order_and_stream(finished) -> None:
@@ -125,6 +127,25 @@ def test_the_same_precision_twice_has_no_difference() -> None:
     assert row.top1_agreement and row.top1_agreement.value == 1
     assert row.likeness == "same"
     assert "no difference in quality was measurable" in row.verdict
+
+
+def test_a_reference_in_float32_is_really_that() -> None:
+    exact = Variant(precision=Precision.BF16, float32=True)
+    comparison, _ = compare(plan_of(exact, BF16))
+    reference, row = comparison.rows
+    assert (comparison.reference, reference.kernel) == ("fp32", "torch")
+    assert reference.proof.weight_dtype == reference.proof.activation_dtype == "fp32"
+    assert reference.weight_bytes == 2 * row.weight_bytes
+    assert row.kl and 1e-9 < row.kl.value < 0.01
+
+
+def test_what_a_reference_takes_does_not_teach_what_bf16_takes(tern_home: Path) -> None:
+    """The memory that is predicted for a load is corrected by what loads took before."""
+    exact = Variant(precision=Precision.BF16, float32=True)
+    compare(plan_of(NATIVE, quality=False, questions=QUESTIONS[:1]))
+    learned = (tern_home / "cache" / "observed.json").read_bytes()
+    compare(plan_of(exact, quality=False, questions=QUESTIONS[:1]))
+    assert (tern_home / "cache" / "observed.json").read_bytes() == learned
 
 
 @core
@@ -200,6 +221,21 @@ def test_spoiled_answers_are_not_averaged_in() -> None:
     counted = [row.answers[place].metrics.decode_tokens_per_s for place in (0, 2)]
     assert row.speed is not None
     assert row.speed.decode_tokens_per_s.value == pytest.approx(np.median(counted))
+
+
+def test_a_spoiled_reference_is_named_where_a_ratio_is_missing() -> None:
+    class FirstIsSpoiled:
+        count = 0
+
+        def __init__(self, _pid: int | None) -> None:
+            FirstIsSpoiled.count += 1
+
+        def verdict(self) -> str:
+            return "the machine was swapping" if FirstIsSpoiled.count == 1 else ""
+
+    row = compare(plan_of(BF16, NATIVE, questions=QUESTIONS[:1]), FirstIsSpoiled)[0].rows[1]
+    assert row.speed is not None and row.speed.decode_ratio is None
+    assert "could not be measured (the machine was swapping)" in row.verdict
 
 
 @pytest.mark.parametrize("kind", [Running, Wrote, Judged])

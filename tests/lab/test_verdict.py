@@ -53,6 +53,17 @@ def test_a_loss_of_perplexity_has_its_interval() -> None:
     assert "not fit for use" in sentence(far)
 
 
+def test_large_ratios_are_plain_numbers() -> None:
+    extreme = replace(
+        GOOD,
+        speed=Estimate(123.4, 100.0, 150.0, "prompts"),
+        memory=13.1,
+        perplexity=Estimate(2e5, 1e5, 3e5, "prompts"),
+    )
+    assert "123 times as fast as bf16 (100–150) in 13 times the memory" in sentence(extreme)
+    assert "200000 times as high (100000–300000)" in sentence(extreme)
+
+
 def test_too_little_text_tells_nothing() -> None:
     short = replace(
         GOOD, prompts=1, tokens=7, agreement=Estimate(0.2, 0.1, 0.4), perplexity=Estimate(9, 9, 9)

@@ -206,6 +206,7 @@ def test_what_no_model_can_use_is_reclaimable(model_cache: Path, tmp_path: Path)
     kept.append(pack(folder, "torch-int4-g32-avx512-2"))
     useless = [
         pack(folder, "int4-tern-panel16-0"),
+        pack(folder, native(Precision.INT8).removesuffix("-rough-head")),
         pack(folder, native(Precision.INT4), NATIVE_FORMAT - 1),
         pack(folder, "torch-int8-0"),
         pack(folder, "ipex-int4", 1),

@@ -8,7 +8,7 @@ import torch
 
 from engine.errors import UnknownToken
 from engine.kernels.ipex.graph import Graph, Past, empty_past, first_tokens, inputs
-from engine.language_model import LOGITS_BLOCK, Logits, common_prefix
+from engine.language_model import LOGITS_BLOCK, Logits, OnLayer, common_prefix
 from engine.messages import Proof
 
 
@@ -73,10 +73,11 @@ class IpexModel:
             self._past = first_tokens(self._past, shared)
         return shared
 
-    def extend(self, ids: Sequence[int]) -> Logits:
+    def extend(self, ids: Sequence[int], on_layer: OnLayer | None = None) -> Logits:
         """Append `ids` to the context; return the last one's logits, float32 [vocab].
 
-        Raises UnknownToken where an id is none of the model's.
+        The traced graph is one piece: on_layer is never called. Raises UnknownToken where an id is
+        none of the model's.
         """
         logits: Logits = self._step(ids, range(len(ids) - 1, len(ids)))[0]
         return logits

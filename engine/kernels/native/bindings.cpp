@@ -1,10 +1,12 @@
 // The Python extension `_core`: its linears (bindings_linear.cpp) and its decoder.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -31,10 +33,16 @@ std::string text(const std::vector<int64_t>& shape) {
   return "[" + joined + "]";
 }
 
-// Reads the decoder's weights out of Python's objects, checks them, and keeps their arrays.
+// What the views of a decoder's weights look at.
+struct Kept {
+  std::vector<Array> arrays;
+  std::vector<std::unique_ptr<File>> files;
+};
+
+// Reads the decoder's weights out of Python's objects, checks them, and keeps what they lie in.
 class WeightsReader {
  public:
-  WeightsReader(const DecoderShape& shape, std::vector<Array>& kept) : shape_(shape), kept_(kept) {}
+  WeightsReader(const DecoderShape& shape, Kept& kept) : shape_(shape), kept_(kept) {}
 
   LayerWeights layer(const nb::dict& parts) {
     const int64_t hidden = shape_.hidden;
@@ -89,23 +97,35 @@ class WeightsReader {
     return static_cast<const float*>(values.data());
   }
 
-  Table table(nb::handle object, const std::string& name) {
-    const Array table = shaped(object, {shape_.vocab, shape_.hidden}, name);
-    const nb::dlpack::dtype type = table.dtype();
-    const auto code = static_cast<nb::dlpack::dtype_code>(type.code);
-    const bool is_float = code == nb::dlpack::dtype_code::Float;
-    if (type.lanes == 1 && is_float && type.bits == 32) return {TableType::Float32, table.data()};
-    if (type.lanes == 1 && is_float && type.bits == 16) return {TableType::Float16, table.data()};
-    // numpy cannot name bfloat16, so that its bits may come as whole numbers.
-    const bool is_bits =
-        code == nb::dlpack::dtype_code::Bfloat || code == nb::dlpack::dtype_code::UInt;
-    if (type.lanes == 1 && is_bits && type.bits == 16) {
-      return {TableType::Bfloat16, table.data()};
+  // place: (path, first byte) of the file that holds the same bytes, or None.
+  Table table(nb::handle object, nb::handle place, const std::string& name) {
+    const Array values = shaped(object, {shape_.vocab, shape_.hidden}, name);
+    Table table{type_of(values, name), values.data()};
+    std::pair<std::string, int64_t> file;
+    if (nb::try_cast(place, file) && file.second >= 0) {
+      kept_.files.push_back(std::make_unique<File>(file.first));
+      table.file = kept_.files.back().get();
+      table.begin = file.second;
+    } else if (!place.is_none()) {
+      refuse("The place of " + name + " must be (path, first byte) or None.");
     }
-    refuse(name + " must be float32, float16 or bfloat16 (or its bits, uint16).");
+    return table;
   }
 
  private:
+  static TableType type_of(const Array& table, const std::string& name) {
+    const nb::dlpack::dtype type = table.dtype();
+    const auto code = static_cast<nb::dlpack::dtype_code>(type.code);
+    const bool is_float = code == nb::dlpack::dtype_code::Float;
+    if (type.lanes == 1 && is_float && type.bits == 32) return TableType::Float32;
+    if (type.lanes == 1 && is_float && type.bits == 16) return TableType::Float16;
+    // numpy cannot name bfloat16, so that its bits may come as whole numbers.
+    const bool is_bits =
+        code == nb::dlpack::dtype_code::Bfloat || code == nb::dlpack::dtype_code::UInt;
+    if (type.lanes == 1 && is_bits && type.bits == 16) return TableType::Bfloat16;
+    refuse(name + " must be float32, float16 or bfloat16 (or its bits, uint16).");
+  }
+
   static nb::handle item(const nb::dict& parts, const char* name) {
     if (!parts.contains(name)) refuse(std::string("A layer lacks ") + name + ".");
     return parts[name];
@@ -132,23 +152,24 @@ class WeightsReader {
     if (!nb::try_cast(object, values, /*convert=*/false)) {
       refuse(name + " must be a dense array in main memory.");
     }
-    kept_.push_back(values);
+    kept_.arrays.push_back(values);
     return values;
   }
 
   const DecoderShape& shape_;
-  std::vector<Array>& kept_;
+  Kept& kept_;
 };
 
-// A Decoder with its arrays, called by one Python thread at a time.
+// A Decoder with its weights, called by one Python thread at a time.
 class PyDecoder {
  public:
-  PyDecoder(Team& team, const DecoderShape& shape, nb::handle embedding, const nb::list& layers,
-            nb::handle final_norm, nb::handle head, nb::handle exact_head, nb::handle cos,
+  PyDecoder(Team& team, const DecoderShape& shape, nb::handle embedding,
+            nb::handle embedding_place, const nb::list& layers, nb::handle final_norm,
+            nb::handle head, nb::handle exact_head, nb::handle exact_head_place, nb::handle cos,
             nb::handle sin) {
-    WeightsReader reader(shape, arrays_);
+    WeightsReader reader(shape, kept_);
     DecoderWeights weights;
-    weights.embedding = reader.table(embedding, "The embedding");
+    weights.embedding = reader.table(embedding, embedding_place, "The embedding");
     for (nb::handle layer : layers) {
       nb::dict parts;
       if (!nb::try_cast(layer, parts)) refuse("Each layer must be a dict.");
@@ -157,19 +178,21 @@ class PyDecoder {
     weights.final_norm = reader.floats(final_norm, {shape.hidden}, "The final norm");
     weights.head = reader.linear(head, "The head");
     weights.exact_head = {};
-    if (!exact_head.is_none()) weights.exact_head = reader.table(exact_head, "The exact head");
+    if (!exact_head.is_none()) {
+      weights.exact_head = reader.table(exact_head, exact_head_place, "The exact head");
+    }
     const std::vector<int64_t> angles{shape.attention.context, shape.attention.head_dim / 2};
     weights.rope = {reader.floats(cos, angles, "cos"), reader.floats(sin, angles, "sin")};
     decoder_.emplace(team, shape, std::move(weights));
   }
 
-  void append(const std::vector<int64_t>& ids, int64_t kept, nb::object on_chunk) {
+  void append(const std::vector<int64_t>& ids, int64_t kept, nb::object on_layer) {
     const Busy busy(computing_);
-    Decoder::OnChunk call;
-    if (!on_chunk.is_none()) {
-      call = [&](int64_t done) {
+    Decoder::OnLayer call;
+    if (!on_layer.is_none()) {
+      call = [&] {
         nb::gil_scoped_acquire acquire;
-        on_chunk(done);
+        on_layer();
       };
     }
     nb::gil_scoped_release release;
@@ -217,20 +240,22 @@ class PyDecoder {
     std::atomic<bool>& flag_;
   };
 
-  std::vector<Array> arrays_;
+  Kept kept_;
   std::optional<Decoder> decoder_;
   std::atomic<bool> computing_{false};
 };
 
 void construct(PyDecoder* self, Team& team, int64_t vocab_size, int64_t hidden_size,
                int64_t intermediate_size, int64_t heads, int64_t kv_heads, int64_t head_dim,
-               int64_t context_length, float norm_eps, nb::handle embedding, nb::list layers,
-               nb::handle final_norm, nb::handle head, nb::handle exact_head, nb::handle cos,
+               int64_t context_length, float norm_eps, nb::handle embedding,
+               nb::handle embedding_place, nb::list layers, nb::handle final_norm, nb::handle head,
+               nb::handle exact_head, nb::handle exact_head_place, nb::handle cos,
                nb::handle sin) {
   const AttentionShape attention{static_cast<int64_t>(layers.size()), heads, kv_heads, head_dim,
                                  context_length};
   const DecoderShape shape{vocab_size, hidden_size, intermediate_size, norm_eps, attention};
-  new (self) PyDecoder(team, shape, embedding, layers, final_norm, head, exact_head, cos, sin);
+  new (self) PyDecoder(team, shape, embedding, embedding_place, layers, final_norm, head,
+                       exact_head, exact_head_place, cos, sin);
 }
 
 void bind_decoder(nb::module_& module) {
@@ -238,19 +263,22 @@ void bind_decoder(nb::module_& module) {
       .def("__init__", &construct, nb::arg("team"), nb::kw_only(), nb::arg("vocab_size"),
            nb::arg("hidden_size"), nb::arg("intermediate_size"), nb::arg("heads"),
            nb::arg("kv_heads"), nb::arg("head_dim"), nb::arg("context_length"),
-           nb::arg("norm_eps"), nb::arg("embedding"), nb::arg("layers"), nb::arg("final_norm"),
-           nb::arg("head"), nb::arg("exact_head").none(), nb::arg("cos"), nb::arg("sin"),
+           nb::arg("norm_eps"), nb::arg("embedding"), nb::arg("embedding_place").none(),
+           nb::arg("layers"), nb::arg("final_norm"), nb::arg("head"), nb::arg("exact_head").none(),
+           nb::arg("exact_head_place").none(), nb::arg("cos"), nb::arg("sin"),
            nb::keep_alive<1, 2>(),
            "embedding: float32, float16 or bfloat16 (or its bits, uint16) [vocab, hidden]. layers: a "
            "dict each, of norms (float32) and linears by their checkpoint names. A linear is "
            "(Format, out_features, in_features, packed bytes, float32 bias or None). exact_head: the "
            "head as published, in a dtype of the embedding's, to compute the likeliest logits again, "
-           "or None. cos, sin: float32 [context_length, head_dim / 2]. The arrays are kept, not "
+           "or None. Of either table the place may be told, (path, first byte) in a file of the same "
+           "bytes: its rows are then read from there, so that they do not become resident. "
+           "cos, sin: float32 [context_length, head_dim / 2]. The arrays are kept, not "
            "copied. Raises ValueError where they do not fit together.")
       .def("append", &PyDecoder::append, nb::arg("ids"), nb::arg("kept") = 1,
-           nb::arg("on_chunk") = nb::none(),
-           "Append tokens to the context, in chunks of at most CHUNK. on_chunk(done) is called "
-           "after each; what it raises ends the call with the chunks before in the cache. The last "
+           nb::arg("on_layer") = nb::none(),
+           "Append tokens to the context, in chunks of at most CHUNK. on_layer() is called after "
+           "each layer; what it raises ends the call with the chunks before in the cache. The last "
            "`kept` tokens can be asked for logits. Raises ValueError for an id outside of the "
            "vocabulary and for a full context.")
       .def("logits", &PyDecoder::logits, nb::arg("first"), nb::arg("out").noconvert(),

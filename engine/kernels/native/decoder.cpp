@@ -118,17 +118,16 @@ void Decoder::truncate(int64_t length) {
   kept_ = 0;
 }
 
-void Decoder::append(const int64_t* ids, int64_t count, int64_t kept, const OnChunk& on_chunk) {
+void Decoder::append(const int64_t* ids, int64_t count, int64_t kept, const OnLayer& on_layer) {
   check(ids, count, kept);
   kept_ = 0;
   for (int64_t done = 0; done < count;) {
     // The last chunk holds at least the tokens that are kept.
     const int64_t left = count - done;
     const int64_t tokens = left > kChunk ? std::min(kChunk, left - kept) : left;
-    run_chunk(ids + done, tokens, std::min(kept, tokens));
+    run_chunk(ids + done, tokens, std::min(kept, tokens), on_layer);
     done += tokens;
     used_ += tokens;
-    if (on_chunk) on_chunk(done);
   }
   kept_ = kept;
 }
@@ -165,7 +164,8 @@ void Decoder::logits(int64_t first, int64_t rows, float* out) {
 }
 
 // Computes `tokens` tokens; the last `wanted` ones' final hidden states, normed, go to at_.normed.
-void Decoder::run_chunk(const int64_t* ids, int64_t tokens, int64_t wanted) {
+void Decoder::run_chunk(const int64_t* ids, int64_t tokens, int64_t wanted,
+                        const OnLayer& on_layer) {
   lap_ = std::chrono::steady_clock::now();
   embed(ids, tokens);
   const int64_t layers = shape_.attention.layers;
@@ -181,6 +181,7 @@ void Decoder::run_chunk(const int64_t* ids, int64_t tokens, int64_t wanted) {
     const float* next = last ? weights_.final_norm
                              : weights_.layers[static_cast<size_t>(number) + 1].input_norm;
     add_and_norm(hidden, next, further);
+    if (on_layer) on_layer();
   }
 }
 

@@ -59,9 +59,9 @@ class Decoder {
   // Tokens that are computed together; a longer prompt is cut into chunks of this size.
   static constexpr int64_t kChunk = 512;
 
-  // Called after each chunk with the number of tokens appended so far; what it throws ends
-  // append(), with the chunks before in the cache.
-  using OnChunk = std::function<void(int64_t)>;
+  // Called after each layer of each chunk; what it throws ends append(), with the chunks before in
+  // the cache.
+  using OnLayer = std::function<void()>;
 
   // The team is used by one decoder's call at a time. Throws std::invalid_argument with a plain
   // sentence where shapes do not fit together, and std::bad_alloc.
@@ -76,7 +76,7 @@ class Decoder {
   // Appends `count` tokens to the context. The last `kept` of them, at most kChunk, can be asked
   // for their logits afterwards. Throws std::invalid_argument, with nothing appended, where an id
   // is outside of the vocabulary or the context is too short.
-  void append(const int64_t* ids, int64_t count, int64_t kept, const OnChunk& on_chunk);
+  void append(const int64_t* ids, int64_t count, int64_t kept, const OnLayer& on_layer);
 
   // Writes the logits [rows, vocab] of kept tokens `first` ... `first + rows - 1`.
   // Throws std::invalid_argument where they were not kept.
@@ -92,7 +92,7 @@ class Decoder {
   };
 
   void check(const int64_t* ids, int64_t count, int64_t kept) const;
-  void run_chunk(const int64_t* ids, int64_t tokens, int64_t wanted);
+  void run_chunk(const int64_t* ids, int64_t tokens, int64_t wanted, const OnLayer& on_layer);
   void embed(const int64_t* ids, int64_t tokens);
   void attention_block(int64_t layer, int64_t tokens, int64_t wanted);
   void feed_forward(const LayerWeights& layer, int64_t tokens);

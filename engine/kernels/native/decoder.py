@@ -5,7 +5,7 @@ keeps the token ids that the cache stands for, and returns numpy arrays. Activat
 keys and values float16.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import UnknownToken
 from engine.kernels.native import _core
-from engine.language_model import LOGITS_BLOCK, Logits, common_prefix
+from engine.language_model import LOGITS_BLOCK, Logits, OnLayer, common_prefix
 from engine.model_config import ModelConfig
 from engine.rope import rope_tables
 from engine.tensor_file import BF16, Array
@@ -21,7 +21,16 @@ from engine.tensor_file import BF16, Array
 _VALUE_ALIGNMENT = 16  # elements that the core pads a value to
 _HALF_BYTES = 2
 
-OnChunk = Callable[[int], object]
+
+class Table(NamedTuple):
+    """A published matrix [vocab, hidden] that is read by rows: float32, float16 or bfloat16.
+
+    place: (path, first byte) of the file that holds the same bytes. Rows are then read from there,
+    as those of a map stay in memory, 64 KB around each.
+    """
+
+    values: Array
+    place: tuple[str, int] | None = None
 
 
 class PackedLinear(NamedTuple):
@@ -58,9 +67,8 @@ class CoreLayer:
 class CoreDecoder:
     """A model with its cache on the compiled core: a `LanguageModel`.
 
-    embedding: float32, float16 or bfloat16 [vocab, hidden]; final_norm: float32 [hidden]. All
-    arrays are used where they lie, and kept. With `exact_head`, the published head in one of the
-    embedding's dtypes, `head` only finds the 128 likeliest tokens, whose logits are computed again.
+    final_norm: float32 [hidden]. All arrays are used where they lie, and kept. With `exact_head`,
+    the published head, `head` only finds the 128 likeliest tokens, whose logits are computed again.
     `threads` counts the calling thread; `cores` may name a logical CPU for each. Raises ValueError
     where arrays and config do not fit together.
     """
@@ -68,20 +76,22 @@ class CoreDecoder:
     def __init__(
         self,
         config: ModelConfig,
-        embedding: Array,
+        embedding: Table,
         layers: Sequence[CoreLayer],
         final_norm: Array,
         head: PackedLinear,
         context_length: int,
         threads: int,
         cores: Sequence[int] = (),
-        exact_head: Array | None = None,
+        exact_head: Table | None = None,
     ) -> None:
         self.config = config
         self.context_length = context_length
         self.layers = layers
         self.head = head
-        self._exact_head = exact_head
+        exact, exact_place = exact_head or (None, None)
+        refined = 0 if exact is None else exact[: _core.Decoder.REFINED].nbytes
+        self._head_bytes = head.nbytes + refined
         self._tokens: list[int] = []
         cos, sin = rope_tables(config, context_length)
         self._core = _core.Decoder(
@@ -94,11 +104,13 @@ class CoreDecoder:
             head_dim=config.head_dim,
             context_length=context_length,
             norm_eps=config.norm_eps,
-            embedding=_bits(embedding),
+            embedding=_bits(embedding.values),
+            embedding_place=embedding.place,
             layers=[{**layer.norms, **layer.linears} for layer in layers],
             final_norm=final_norm,
             head=head,
-            exact_head=None if exact_head is None else _bits(exact_head),
+            exact_head=None if exact is None else _bits(exact),
+            exact_head_place=exact_place,
             cos=cos,
             sin=sin,
         )
@@ -112,8 +124,7 @@ class CoreDecoder:
     def weight_bytes(self) -> int:
         """Bytes of weights that are read for one token."""
         linears = (linear for layer in self.layers for linear in layer.linears.values())
-        exact = 0 if self._exact_head is None else self._exact_head[: _core.Decoder.REFINED].nbytes
-        return sum(linear.nbytes for linear in linears) + self.head.nbytes + exact
+        return sum(linear.nbytes for linear in linears) + self._head_bytes
 
     @property
     def kv_bytes_per_token(self) -> int:
@@ -137,14 +148,14 @@ class CoreDecoder:
         self._truncate(shared)
         return shared
 
-    def extend(self, ids: Sequence[int], on_chunk: OnChunk | None = None) -> Logits:
+    def extend(self, ids: Sequence[int], on_layer: OnLayer | None = None) -> Logits:
         """Append `ids` to the context; return the last one's logits, float32 [vocab].
 
-        on_chunk(done) is called after every 512 tokens or fewer; what it raises ends the call,
-        and the cache then holds the chunks before. Raises UnknownToken where an id is none of the
-        model's, and ValueError where the context is too short.
+        on_layer() is called after each layer; what it raises ends the call, and the cache then
+        holds what it did, or whole chunks of 512 tokens more. Raises UnknownToken where an id is
+        none of the model's, and ValueError where the context is too short.
         """
-        self._append(ids, 1, on_chunk)
+        self._append(ids, 1, on_layer)
         logits: Logits = self._logits(0, 1)[0]
         return logits
 
@@ -163,12 +174,12 @@ class CoreDecoder:
         finally:
             self._truncate(0)
 
-    def _append(self, ids: Sequence[int], kept: int, on_chunk: OnChunk | None) -> None:
+    def _append(self, ids: Sequence[int], kept: int, on_layer: OnLayer | None) -> None:
         unknown = next((i for i in ids if not 0 <= i < self.config.vocab_size), None)
         if unknown is not None:
             raise UnknownToken(token=unknown, vocabulary=self.config.vocab_size)
         try:
-            self._core.append(ids, kept, on_chunk)
+            self._core.append(ids, kept, on_layer)
         finally:
             # Also after a stop: whole chunks are in the cache, and their ids belong to them.
             self._tokens.extend(ids[: self._core.used - len(self._tokens)])

@@ -66,11 +66,6 @@ const Kernels& kernels() {
 
 // --------------------------------------------------------------------------------- one dispatch
 
-// Turns of each member, if all are equally fast: few enough that taking one costs nothing, and
-// enough that a member on a slow or busy core does not hold up the others.
-constexpr int64_t kTurns = 8;
-constexpr int64_t kMostPanels = 64;  // in a turn: a vocabulary's head has thousands
-
 // Rounded inputs that a member works on at a time; half of a small second-level cache.
 constexpr int64_t kBlockBytes = 128 << 10;
 
@@ -250,8 +245,6 @@ void multiply_many(Team& team, const Linear* const* linears, int count, const fl
   place_scratch(job, team.size(), scratch);
   int64_t panels = 0;
   for (int i = 0; i < count; ++i) panels += panels_of(linears[i]->out_features);
-  const int64_t turn =
-      std::clamp<int64_t>(panels / (team.size() * kTurns), 1, kMostPanels);
   const bool alone = tokens == 1;  // one token is rounded sooner than the team could share it
   if (alone) round_tokens(job, 0, 1);
   team.run([&](int member) {
@@ -259,8 +252,8 @@ void multiply_many(Team& team, const Linear* const* linears, int count, const fl
       round_tokens(job, tokens * member / team.size(), tokens * (member + 1) / team.size());
       team.barrier();
     }
-    for (int64_t begin; (begin = team.take() * turn) < panels;) {
-      multiply_panels(job, member, begin, std::min(panels, begin + turn));
+    for (Part part; (part = team.take_part(panels)).begin < panels;) {
+      multiply_panels(job, member, part.begin, part.end);
     }
   });
 }

@@ -12,7 +12,7 @@ from engine import packing
 from engine.assembly import OnProgress
 from engine.hardware import Cpu
 from engine.kernels.native import _core, packed
-from engine.kernels.native.decoder import CoreDecoder, CoreLayer, PackedLinear
+from engine.kernels.native.decoder import CoreDecoder, CoreLayer, PackedLinear, Table
 from engine.messages import Precision
 from engine.packing import under
 from engine.source import Source
@@ -43,7 +43,7 @@ class CoreKit:
 
     @property
     def refines_logits(self) -> bool:
-        """Those of an int4 model."""
+        """A packed model's head is int4, and only finds them."""
         return True
 
     def layout(self) -> str:
@@ -96,20 +96,24 @@ class CoreKit:
     ) -> CoreDecoder:
         return CoreDecoder(
             source.config,
-            _table(source.embedding()),
+            _table(source, source.embedding_name),
             layers,
             final_norm.astype(np.float32),
             head,
             self.context_length,
             self.cpu.threads,
             self.cpu.cores[: self.cpu.threads],
-            exact_head=_table(source.head()) if head.weight_dtype == "int4" else None,
+            exact_head=_table(source, source.head_name) if head.weight_dtype == "int4" else None,
         )
 
 
-def _table(weights: Array) -> Array:
-    """Return `weights` in a dtype of which the core reads rows."""
-    return weights if weights.dtype in _TABLES else weights.astype(np.float32)
+def _table(source: Source, name: str) -> Table:
+    """Return the table `name` in a dtype of which the core reads rows."""
+    values = source.table(name)
+    if values.dtype not in _TABLES:
+        return Table(values.astype(np.float32))
+    path, begin = source.checkpoint.place(name)
+    return Table(values, (str(path), begin))
 
 
 def _floats(norms: Mapping[str, Array]) -> dict[str, Array]:

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "file.h"
+
 namespace tern {
 
 enum class TableType : uint8_t { Float32, Float16, Bfloat16 };
@@ -10,7 +12,9 @@ enum class TableType : uint8_t { Float32, Float16, Bfloat16 };
 // A view of the caller's memory; `data` may be nullptr where there is no such table.
 struct Table {
   TableType type;
-  const void* data;  // [rows, size]
+  const void* data;            // [rows, size]
+  const File* file = nullptr;  // where the same bytes lie from `begin` on, and are rather read
+  int64_t begin = 0;
 };
 
 // Writes row `row` as float32 to values[0 .. size).

@@ -105,6 +105,15 @@ void Team::barrier() {
   spin_until([&] { return barriers_.load(std::memory_order_acquire) != passed; });
 }
 
+Part Team::take_part(int64_t count) {
+  int64_t begin = next_.load(std::memory_order_relaxed), end;
+  do {
+    if (begin >= count) return {count, count};
+    end = begin + std::max<int64_t>(1, (count - begin) / (2 * size_));
+  } while (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed));
+  return {begin, end};
+}
+
 void Team::serve(int member) {
   for (uint64_t seen = 0; wait_for_run(seen); ++seen) {
     call_(work_, member);

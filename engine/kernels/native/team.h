@@ -14,6 +14,11 @@
 
 namespace tern {
 
+// The numbers begin, begin + 1, … end - 1.
+struct Part {
+  int64_t begin, end;
+};
+
 class Team {
  public:
   // threads: all members, with the caller of run(), who is member 0; at least 1.
@@ -42,6 +47,11 @@ class Team {
   // that is shared out as members get free (cores differ in speed). Starts at 0 in every run.
   int64_t take() { return next_.fetch_add(1, std::memory_order_relaxed); }
 
+  // The same for the numbers below `count`, some at a time: half of a fair share of those left, so
+  // that parts are long as memory likes them, and the last ones so short that nobody waits
+  // (guided self-scheduling, Polychronopoulos and Kuck 1987). Empty when all are taken.
+  Part take_part(int64_t count);
+
  private:
   using Call = void (*)(void* work, int member);
 
@@ -58,7 +68,7 @@ class Team {
   alignas(64) std::atomic<int> working_{0};         // members that have not finished the run
   alignas(64) std::atomic<int> arrived_{0};         // at the barrier
   alignas(64) std::atomic<uint64_t> barriers_{0};   // barriers passed
-  alignas(64) std::atomic<int64_t> next_{0};        // see take()
+  alignas(64) std::atomic<int64_t> next_{0};        // see take() and take_part()
   alignas(64) std::atomic<int> sleeping_{0};
   std::mutex mutex_;
   std::condition_variable started_;
