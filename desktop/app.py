@@ -19,6 +19,8 @@ from desktop.chats.store import Store
 from desktop.controller import Controller
 from desktop.engine_thread import EngineThread
 from desktop.hub_controller import HubController
+from desktop.lab_controller import LabController
+from desktop.lab_page.prompts import PinnedPrompts
 from desktop.library_controller import LibraryController
 from desktop.models_page.finding import Finding
 from desktop.models_page.fitting import suggestions
@@ -43,6 +45,7 @@ from desktop.wiring.habits import (
     connect_zoom,
     speak,
 )
+from desktop.wiring.lab import connect_lab
 from desktop.wiring.models import connect_downloads, connect_find, connect_library
 from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
 from desktop.wiring.sidebar import connect_files, connect_list, connect_moves, leaving
@@ -80,6 +83,7 @@ class Desktop:
     preflight: Preflight
     telemetry: TelemetryPanel
     tray: Tray
+    lab: LabController
 
 
 def build(
@@ -134,12 +138,15 @@ def build(
         preflight=preflight,
         telemetry=TelemetryPanel(theme.palette, window),
         tray=Tray(icon, window),
+        lab=LabController(lambda: EngineClient(paths, command), paths, preflight, settings),
     )
     _connect_acts(desktop)
     _connect_events(desktop)
     _connect_chats(desktop)
     _connect_settings(desktop)
     _connect_pages(desktop)
+    pinned = PinnedPrompts(paths.config / "lab.json")
+    connect_lab(window, desktop.lab, controller, desktop.library, theme, pinned)
     connect_telemetry(window, desktop.menus, desktop.telemetry, controller, theme)
     connect_language(window, settings)
     connect_zoom(window, desktop.menus, theme, settings)

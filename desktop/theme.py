@@ -48,6 +48,11 @@ class Palette:
     string: str
     number: str
     comment: str
+    # of tokens, the darker the further from the reference
+    shade1: str
+    shade2: str
+    shade3: str
+    shade4: str
 
 
 LIGHT = Palette(
@@ -76,6 +81,10 @@ LIGHT = Palette(
     string="#2f6b2c",
     number="#9a4a12",
     comment="#5b6870",
+    shade1="#fbe7da",
+    shade2="#f7cfb6",
+    shade3="#efb08c",
+    shade4="#e59068",
 )
 
 DARK = Palette(
@@ -104,6 +113,10 @@ DARK = Palette(
     string="#a3d39c",
     number="#efb98a",
     comment="#98a5ac",
+    shade1="#382a24",
+    shade2="#55352a",
+    shade3="#72412d",
+    shade4="#8e4d30",
 )
 
 # (foreground, background, least contrast): 4.5 for text, 3 for the edge of a control.
@@ -126,6 +139,7 @@ PAIRS: tuple[tuple[str, str, float], ...] = (
     ("on_accent", "accent", 4.5),
     ("on_accent", "accent_hover", 4.5),
     ("on_notice", "notice", 4.5),
+    *(("text", f"shade{step}", 4.5) for step in range(1, 5)),
     ("accent", "notice", 4.5),
     ("outline", "window", 3.0),
     ("outline", "surface", 3.0),

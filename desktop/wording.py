@@ -51,6 +51,8 @@ _STAGES = frozenset(
         mark("Saving the quantised graph"),
         mark("Warming up"),
         mark("Reading the prompt"),
+        mark("Scoring"),
+        mark("Starting the engine"),
     }
 )
 

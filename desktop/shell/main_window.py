@@ -7,6 +7,7 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QIcon, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
 from desktop.chat_page.page import ChatPage
+from desktop.lab_page.page import LabPage
 from desktop.models_page.fitting import Outlooks
 from desktop.models_page.page import ModelsPage
 from desktop.settings_page.page import SettingsPage
@@ -40,10 +41,12 @@ class MainWindow(QMainWindow):
         self.navigation = Navigation(palette)
         self.chat = ChatPage(icon, palette)
         self.models = ModelsPage(host, palette, outlooks)
+        self.lab = LabPage(palette)
         self.settings = SettingsPage(host)
-        self.pages: dict[Page, ChatPage | ModelsPage | SettingsPage] = {
+        self.pages: dict[Page, ChatPage | ModelsPage | LabPage | SettingsPage] = {
             Page.CHAT: self.chat,
             Page.MODELS: self.models,
+            Page.LAB: self.lab,
             Page.SETTINGS: self.settings,
         }
         self._stack = QStackedWidget()

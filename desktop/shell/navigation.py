@@ -21,12 +21,14 @@ class Page(StrEnum):
 
     CHAT = mark("Chat")
     MODELS = mark("Models")
+    LAB = mark("Lab")
     SETTINGS = mark("Settings")
 
 
 SHORTCUTS: dict[Page, str] = {
     Page.CHAT: "Ctrl+1",
     Page.MODELS: "Ctrl+2",
+    Page.LAB: "Ctrl+3",
     Page.SETTINGS: "Ctrl+,",
 }
 

@@ -28,18 +28,33 @@ _DOT = 4.0  # px
 _TICKS = 4  # at most this many above zero
 
 
+def _seconds(time: float) -> str:
+    return number(f"{time:g} s")
+
+
 class Curve(QWidget):
-    """A curve from zero to the largest value. words: puts a value and its unit into words."""
+    """A curve from zero to the largest value. words: puts a value and its unit into words.
+
+    along, marks: the same for what the curve runs over, and for the marks of that axis.
+    """
 
     def __init__(
-        self, name: str, how: str, words: Callable[[float], str], colours: Palette
+        self,
+        name: str,
+        how: str,
+        words: Callable[[float], str],
+        colours: Palette,
+        along: Callable[[float], str] = wording.seconds,
+        marks: Callable[[float], str] = _seconds,
     ) -> None:
         super().__init__()
+        self._along, self._marks = along, marks
         styled(self, "curve")
         self._name, self._words, self._colours = name, words, colours
         self._points: Points = []
         self._until = 1.0
         self._chosen: int | None = None
+        self._marked: int | None = None
         self.setToolTip(how)
         self.setAccessibleName(name)
         self.setMouseTracking(True)
@@ -48,12 +63,13 @@ class Curve(QWidget):
 
     @property
     def reading(self) -> str:
-        """What the read-out says: the chosen sample, or the last one."""
+        """What the read-out says: the chosen sample, or the marked one, or the last."""
         if not self._points:
             return wording.UNKNOWN
-        time, value = self._points[-1 if self._chosen is None else self._chosen]
+        place = self._marked if self._chosen is None else self._chosen
+        time, value = self._points[-1 if place is None else place]
         said = self._words(value)
-        return said if self._chosen is None else f"{wording.seconds(time)}: {said}"
+        return said if place is None else f"{self._along(time)}: {said}"
 
     @Slot(object)
     def show_points(self, points: Points, until: float = 0.0) -> None:
@@ -62,6 +78,13 @@ class Curve(QWidget):
         self._until = max(1.0, until, points[-1][0] if points else 0.0)
         if self._chosen is not None and self._chosen >= len(points):
             self._chosen = None
+        if self._marked is not None and self._marked >= len(points):
+            self._marked = None
+        self._tell()
+
+    def mark_point(self, place: int | None) -> None:
+        """Draw a ring around the point at `place`, and read it out where none is chosen."""
+        self._marked = place
         self._tell()
 
     @Slot(object)
@@ -155,6 +178,11 @@ class Curve(QWidget):
         if len(places) == 1:
             painter.drawEllipse(places[0], _DOT / 2, _DOT / 2)
         painter.drawPolyline(places)
+        if self._marked is not None:
+            painter.setBrush(QColor(self._colours.surface))
+            painter.drawEllipse(places[self._marked], 2 * _DOT, 2 * _DOT)
+            painter.setBrush(QColor(self._colours.accent))
+            painter.drawEllipse(places[self._marked], _DOT, _DOT)
         if self._chosen is not None:
             painter.drawEllipse(places[self._chosen], _DOT, _DOT)
             painter.setPen(QPen(QColor(self._colours.outline), 1))
@@ -185,7 +213,7 @@ class Curve(QWidget):
         for time in ticks(self._until):
             x = self._place(plot, (time, 0.0)).x()
             below = QRectF(x - 3 * line, plot.bottom() + 6, 6 * line, line)
-            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, number(f"{time:g} s"))
+            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, self._marks(time))
 
     def _plot(self) -> QRectF:
         """Return where the curve itself is, within its axes."""

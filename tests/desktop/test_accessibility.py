@@ -20,12 +20,14 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
+from desktop.lab_page.page import LabTab
 from desktop.models_page.page import Tab
 from desktop.shell.navigation import Page
 from desktop.shell.shortcuts import ShortcutsDialog
 from tests.desktop.conftest import ask
 
 CONTROLS = (QAbstractButton, QLineEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox)
+TABS = {Page.MODELS: Tab, Page.LAB: LabTab}
 Role = QAccessible.Role
 ROLES = {
     QAbstractButton: {Role.Button, Role.CheckBox, Role.RadioButton, Role.ButtonMenu},
@@ -64,9 +66,9 @@ def pages(made: Desktop, qtbot: QtBot) -> Iterator[QWidget]:
     """Show each page in turn."""
     for page in Page:
         made.window.show_page(page)
-        for tab in Tab if page is Page.MODELS else (None,):
+        for tab in TABS.get(page, (None,)):
             if tab:
-                made.window.models.show_tab(tab)
+                made.window.pages[page].show_tab(tab)
             qtbot.wait(50)  # what is laid out later
             yield made.window.pages[page]
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
+from desktop.lab_page.page import LabTab
 from desktop.models_page.page import Tab
 from desktop.shell.navigation import Page
 from tests.desktop.conftest import OpenWindow, click
@@ -19,7 +20,8 @@ from tests.desktop.conftest import OpenWindow, click
 
 def test_the_pages_are_reached_by_keys(ready: Desktop, qtbot: QtBot) -> None:
     window = ready.window
-    for key, page in ((Qt.Key.Key_2, Page.MODELS), (Qt.Key.Key_Comma, Page.SETTINGS)):
+    pages = {Qt.Key.Key_2: Page.MODELS, Qt.Key.Key_3: Page.LAB, Qt.Key.Key_Comma: Page.SETTINGS}
+    for key, page in pages.items():
         qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
         assert window.page is page
         assert window.navigation.buttons[page].isChecked()
@@ -58,15 +60,15 @@ def test_every_page_fits_into_460_pixels(ready: Desktop, qtbot: QtBot) -> None:
     room = 460 - ready.window.navigation.width()
     for page, widget in ready.window.pages.items():
         ready.window.show_page(page)
-        for tab in Tab if page is Page.MODELS else ():
-            ready.window.models.show_tab(tab)
+        for tab in {Page.MODELS: Tab, Page.LAB: LabTab}.get(page, ()):
+            widget.show_tab(tab)
             qtbot.waitUntil(lambda w=widget: w.minimumSizeHint().width() <= room)
         qtbot.waitUntil(lambda w=widget: w.minimumSizeHint().width() <= room)
 
 
 def test_every_field_has_a_name(ready: Desktop) -> None:
     for kind in (QLineEdit, QComboBox, QTableView, QListView, QProgressBar):
-        for page in (ready.window.models, ready.window.settings):
+        for page in (ready.window.models, ready.window.lab, ready.window.settings):
             for widget in page.findChildren(kind):
                 combo = widget.window() is not ready.window or "Combo" in type(widget).__name__
                 assert combo or widget.accessibleName(), widget

@@ -19,6 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.chat_page.panels import EXAMPLES
+from desktop.lab_page.page import LabTab
 from desktop.models_page.page import Tab
 from desktop.shell.navigation import Page
 from desktop.state import State
@@ -275,6 +276,10 @@ def visit(made: Desktop, qtbot: QtBot) -> Iterator[str]:
     qtbot.waitUntil(lambda: bool(made.library.models), timeout=10_000)
     for tab in Tab:
         made.window.models.show_tab(tab)
+        yield from seen(made)
+    made.window.show_page(Page.LAB)
+    for lab_tab in LabTab:
+        made.window.lab.show_tab(lab_tab)
         yield from seen(made)
     made.window.show_page(Page.SETTINGS)
     yield from seen(made)
