@@ -97,7 +97,7 @@ def test_noise_is_what_others_did(monkeypatch):
     clock = SimpleNamespace(monotonic=iter([0.0, 10.0]).__next__)
     monkeypatch.setattr("engine.lab.conditions.time", clock)
     verdict = bench.NoiseWatch(None).verdict()
-    assert "50%" in verdict
+    assert "50 %" in verdict
     assert "swapping" in verdict
 
 
