@@ -23,7 +23,7 @@ from engine.lab.course import Watch
 from engine.lab.process import MakeClient, Refused
 from engine.lab.records import Comparison, Plan
 from engine.lab.run import Runner
-from engine.lab.steps import Finished
+from engine.lab.steps import Finished, Working
 from engine.lab.threads import Point, Tuner, remember
 from engine.messages import KernelChoice, Precision
 from engine.model_config import ModelConfig, read_config
@@ -90,6 +90,7 @@ class LabController(QObject):
     stepped = Signal(object)  # engine.lab.steps.Step
     ended = Signal(object)  # Comparison, or None where it could not begin
     tuning_began = Signal()
+    tuning_told = Signal(object)  # engine.lab.steps.Working, while the model loads
     measured = Signal(object)  # engine.lab.threads.Point
     tuned = Signal(object)  # engine.lab.threads.Curve
     subject_changed = Signal(object)  # Subject, or None where the model cannot be read
@@ -148,9 +149,16 @@ class LabController(QObject):
         if self.is_busy:
             return
         cpu, watch = self._preflight.cpu, self.watch
-        tuner = Tuner(model, precision, self._make_client, cpu, watch=watch)
+        tuner = Tuner(
+            model, precision, self._make_client, cpu, watch=watch, on_progress=self._tell_loading
+        )
         self._start(tuner, tuner.points)
         self.tuning_began.emit()
+
+    def _tell_loading(self, stage: str, done: int, total: int) -> None:
+        """Pass on how far a sweep's model is loaded. Runs in the thread."""
+        if self._thread:
+            self._thread.came.emit(Working(0, stage, done, total))
 
     def keep_threads(self, model: str, precision: Precision, threads: int | None) -> None:
         """Let loads of the model take so many threads from now on; None: the usual number."""
@@ -246,6 +254,8 @@ class LabController(QObject):
             self.measured.emit(step)
         elif isinstance(step, Finished):
             self.comparison = step.comparison
+        elif isinstance(self._work, Tuner):
+            self.tuning_told.emit(step)
         else:
             self.stepped.emit(step)
 

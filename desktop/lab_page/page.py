@@ -85,12 +85,12 @@ class LabPage(QWidget):
         self.show_tab(LabTab.COMPARE)
 
     def _lay_out(self) -> None:
-        self._compare = Scroller(tr(LabTab.COMPARE.value))
+        self.compare = Scroller(tr(LabTab.COMPARE.value))
         for part in (self.introduction, self.setup, self.results):
-            self._compare.column.addWidget(part)
-        self._compare.column.addStretch()
+            self.compare.column.addWidget(part)
+        self.compare.column.addStretch()
         self._stack = QStackedWidget()
-        for view in (self._compare, self.threads, self.sizing):
+        for view in (self.compare, self.threads, self.sizing):
             self._stack.addWidget(view)
         self._banner = QWidget()
         banner = QVBoxLayout(self._banner)
@@ -147,7 +147,7 @@ class LabPage(QWidget):
         """Show `tab`."""
         choose(self.tabs[tab])
         views = {
-            LabTab.COMPARE: self._compare,
+            LabTab.COMPARE: self.compare,
             LabTab.THREADS: self.threads,
             LabTab.SIZING: self.sizing,
         }
@@ -204,7 +204,7 @@ class LabPage(QWidget):
 
     def _show_results(self) -> None:
         """Scroll to where the results begin, once they are laid out."""
-        bar = self._compare.verticalScrollBar()
+        bar = self.compare.verticalScrollBar()
         QTimer.singleShot(50, self, lambda: bar.setValue(max(0, self.results.y() - 18)))
 
     def _on_tab(self, clicked: QPushButton) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 from PySide6.QtWidgets import QFileDialog
 
+from desktop import wording
 from desktop.controller import Controller
 from desktop.lab_controller import LabController
 from desktop.lab_page.prompts import BUILT_IN, PinnedPrompts
@@ -18,9 +19,9 @@ from desktop.translation import mark, tr
 from engine.errors import TernError
 from engine.lab import report
 from engine.lab.records import Comparison, Plan
-from engine.lab.steps import Step
-from engine.lab.threads import Curve
-from engine.messages import Memory, Precision
+from engine.lab.steps import Step, Working
+from engine.lab.threads import Curve, Point
+from engine.messages import Memory, Precision, Progress
 from engine.models import DEMO
 from engine.store.local import StoredModel
 
@@ -192,6 +193,16 @@ def _connect_threads(window: MainWindow, lab: LabController, chooser: _Chooser) 
         page.show_busy(False)
         threads.show_sweep(sweep)
 
+    def tell(step: Working) -> None:
+        told = wording.progress(
+            Progress(request_id=0, stage=step.stage, done=step.done, total=step.total)
+        )
+        page.progress.tell(told, step.done, step.total)
+
+    def measured(point: Point) -> None:
+        threads.show_point(point)
+        page.progress.tell(tr("Measuring the threads"))
+
     def keep(count: int | None) -> None:
         lab.keep_threads(chooser.model, threads.precision, count)
 
@@ -199,7 +210,8 @@ def _connect_threads(window: MainWindow, lab: LabController, chooser: _Chooser) 
     threads.keep_wanted.connect(keep)
     threads.precision_chosen.connect(chooser.look_for_threads)
     lab.tuning_began.connect(begin)
-    lab.measured.connect(threads.show_point)
+    lab.tuning_told.connect(tell)
+    lab.measured.connect(measured)
     lab.tuned.connect(end)
     lab.threads_kept.connect(threads.show_kept)
 
