@@ -1,0 +1,137 @@
+"""What goes into the bundle, and what stays out. `packaging/tern.spec` reads it; builds nothing.
+
+PyInstaller follows the imports by itself. Named here are the files that no import leads to, and
+what the imports lead to although Tern never uses it.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What the engine reads, and the window: all that ships but the pictures and the translators' files.
+ASSETS = (
+    "assets/calibration.txt",
+    "assets/catalogue.json",
+    "assets/demo-model",
+    "assets/icons",
+    "assets/styles",
+)
+CATALOGUES = "assets/locale/*/LC_MESSAGES/tern.mo"
+# Fonts and tables of packages for which PyInstaller has no hook.
+PACKAGES_WITH_DATA = ("latex2mathml", "ziafont", "ziamath")
+# Their versions are asked for while Tern runs; the first three are not asked for anywhere but Linux.
+PACKAGES_WITH_VERSION = (
+    "intel-extension-for-pytorch",
+    "intel-openmp",
+    "keyring",
+    "pyside6-essentials",
+    "torch",
+)
+
+# Of transformers' 300 families, those whose models run by IPEX, and llava, which IPEX imports.
+_FAMILIES = {"auto", "llama", "llava", "mistral", "qwen2", "qwen3"}
+# Of the others the tokenizers stay, which any model may name, and what these ask for.
+_NEEDED_OF_FAMILIES = ("__init__", "configuration_", "tokenization_")
+
+# Compilers for GPUs, downloads by another way than Tern's own, tools of a developer, tests.
+UNUSED_MODULES = (
+    "babel",
+    "diskcache",
+    "gguf",
+    "hf_xet",
+    "hypothesis",
+    "IPython",
+    "matplotlib",
+    "mypy",
+    "nvidia",
+    "numpy.f2py",
+    "pip",
+    "PyInstaller",
+    "pytest",
+    "scipy",
+    "tensorboard",
+    "tkinter",
+    "torch.utils.benchmark",
+    "torch.utils.tensorboard",
+    "transformers.testing_utils",
+    "triton",
+)
+
+# torch itself imports these two of its test helpers; the rest of them are tests.
+_NEEDED_OF_TESTING = {"logging_tensor", "fake_pg"}
+
+# Where they lie in the bundle. A virtual keyboard draws in QtQuick and all that belongs to it;
+# nobody runs Tern on a screen without a desktop (eglfs, linuxfb, vnc); torch's own compiler and
+# headers serve those who build upon it.
+UNUSED_FILES = (
+    "PySide6/Qt/plugins/egldeviceintegrations/*",
+    "PySide6/Qt/plugins/generic/*",
+    "PySide6/Qt/plugins/imageformats/libqpdf.so",
+    "PySide6/Qt/plugins/networkinformation/*",
+    "PySide6/Qt/plugins/platforminputcontexts/libqtvirtualkeyboardplugin.so",
+    "PySide6/Qt/plugins/platforms/libqeglfs.so",
+    "PySide6/Qt/plugins/platforms/libqlinuxfb.so",
+    "PySide6/Qt/plugins/platforms/libqvnc.so",
+    "PySide6/Qt/plugins/platforms/libqvkkhrdisplay.so",
+    "PySide6/Qt/plugins/platforms/libqminimalegl.so",
+    "*/libQt6Pdf.so*",
+    "*/libQt6Qml*.so*",
+    "*/libQt6Quick*.so*",
+    "*/libQt6VirtualKeyboard*.so*",
+    "*/libQt6EglF*.so*",
+    "intel_extension_for_pytorch/bin/*",
+    "torch/bin/*",
+    "torch/include/*",
+    "torch/share/*",
+)
+
+
+def data_files() -> list[tuple[str, str]]:
+    """Return (file or folder, folder of the bundle) of what no import leads to.
+
+    pyproject.toml tells the bundle its version, as it does in a checkout.
+    """
+    named = [ROOT / name for name in (*ASSETS, "pyproject.toml")]
+    return [(str(path), _place(path)) for path in (*named, *ROOT.glob(CATALOGUES))]
+
+
+def _place(path: Path) -> str:
+    inside = path.relative_to(ROOT)
+    return str(inside if path.is_dir() else inside.parent)
+
+
+def unused_families(models: Path) -> Iterator[str]:
+    """Yield the modules below the folder `transformers/models` that Tern has no use for."""
+    for family in sorted(path for path in models.iterdir() if path.is_dir()):
+        if family.name in _FAMILIES:
+            continue
+        for file in sorted(family.rglob("*.py")):
+            if not file.stem.startswith(_NEEDED_OF_FAMILIES):
+                yield _module(file, models.parent)
+
+
+def unused_tests(testing: Path) -> Iterator[str]:
+    """Yield the modules below the folder `torch/testing/_internal` that torch does not need."""
+    for file in sorted(testing.rglob("*.py")):
+        if file.stem != "__init__" and file.stem not in _NEEDED_OF_TESTING:
+            yield _module(file, testing.parent.parent)
+
+
+def _module(file: Path, package: Path) -> str:
+    """Return the name by which `file` of `package` is imported."""
+    return ".".join(file.relative_to(package.parent).with_suffix("").parts)
+
+
+def used(entries: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Return the files (place in the bundle, source, kind) but those that Tern never opens."""
+    return [entry for entry in entries if not _is_unused(PurePosixPath(entry[0].replace("\\", "/")))]
+
+
+def _is_unused(place: PurePosixPath) -> bool:
+    return any(_matches(place, pattern) for pattern in UNUSED_FILES)
+
+
+def _matches(place: PurePosixPath, pattern: str) -> bool:
+    """Whether `place` or a folder above it is meant."""
+    return any(part.match(pattern) for part in (place, *place.parents))
