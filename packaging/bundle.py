@@ -5,7 +5,7 @@ what the imports lead to although Tern never uses it.
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,7 +35,7 @@ _FAMILIES = {"auto", "llama", "llava", "mistral", "qwen2", "qwen3"}
 _NEEDED_OF_FAMILIES = ("__init__", "configuration_", "tokenization_")
 
 # Compilers for GPUs, downloads by another way than Tern's own, tools of a developer, tests.
-UNUSED_MODULES = (
+MODULES_UNUSED = (
     "babel",
     "diskcache",
     "gguf",
@@ -61,29 +61,35 @@ UNUSED_MODULES = (
 # torch itself imports these two of its test helpers; the rest of them are tests.
 _NEEDED_OF_TESTING = {"logging_tensor", "fake_pg"}
 
-# Where they lie in the bundle. A virtual keyboard draws in QtQuick and all that belongs to it;
-# nobody runs Tern on a screen without a desktop (eglfs, linuxfb, vnc); torch's own compiler and
-# headers serve those who build upon it.
-UNUSED_FILES = (
-    "PySide6/Qt/plugins/egldeviceintegrations/*",
-    "PySide6/Qt/plugins/generic/*",
-    "PySide6/Qt/plugins/imageformats/libqpdf.so",
-    "PySide6/Qt/plugins/networkinformation/*",
-    "PySide6/Qt/plugins/platforminputcontexts/libqtvirtualkeyboardplugin.so",
-    "PySide6/Qt/plugins/platforms/libqeglfs.so",
-    "PySide6/Qt/plugins/platforms/libqlinuxfb.so",
-    "PySide6/Qt/plugins/platforms/libqvnc.so",
-    "PySide6/Qt/plugins/platforms/libqvkkhrdisplay.so",
-    "PySide6/Qt/plugins/platforms/libqminimalegl.so",
-    "*/libQt6Pdf.so*",
-    "*/libQt6Qml*.so*",
-    "*/libQt6Quick*.so*",
-    "*/libQt6VirtualKeyboard*.so*",
-    "*/libQt6EglF*.so*",
+# Nobody runs Tern on a screen without a desktop (eglfs, linuxfb, vnc), and it draws every control
+# itself; a virtual keyboard would bring QtQuick.
+QT_PLUGINS_UNUSED = (
+    "egldeviceintegrations/*",
+    "generic/*",
+    "imageformats/*qpdf.*",
+    "networkinformation/*",
+    "platforminputcontexts/*virtualkeyboard*",
+    "platforms/*eglfs*",
+    "platforms/*linuxfb*",
+    "platforms/*minimal*",
+    "platforms/*vkkhrdisplay*",
+    "platforms/*vnc*",
+    "platformthemes/*gtk3*",
+)
+
+# As they lie in the bundle: tools of developers, and what CUDA's build of torch opens for a GPU alone.
+# The rest of CUDA must stay where that build is installed: torch's own libraries are linked to it.
+FILES_UNUSED = (
     "intel_extension_for_pytorch/bin/*",
-    "torch/bin/*",
+    "torch/bin/protoc*",
     "torch/include/*",
     "torch/share/*",
+    "torch/lib/libcaffe2_nvrtc.*",
+    "torch/lib/libtorch_cuda_linalg.*",
+    "nvidia/cuda_nvrtc/lib/*",
+    "nvidia/cusolver/lib/*",
+    "libcusolver.*",
+    "libnvrtc*",
 )
 
 
@@ -125,13 +131,10 @@ def _module(file: Path, package: Path) -> str:
 
 def used(entries: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     """Return the files (place in the bundle, source, kind) but those that Tern never opens."""
-    return [entry for entry in entries if not _is_unused(PurePosixPath(entry[0].replace("\\", "/")))]
+    return [entry for entry in entries if not is_among(entry[0], FILES_UNUSED)]
 
 
-def _is_unused(place: PurePosixPath) -> bool:
-    return any(_matches(place, pattern) for pattern in UNUSED_FILES)
-
-
-def _matches(place: PurePosixPath, pattern: str) -> bool:
-    """Whether `place` or a folder above it is meant."""
-    return any(part.match(pattern) for part in (place, *place.parents))
+def is_among(file: str, patterns: Iterable[str]) -> bool:
+    """Return whether the end of a file's path matches, or that of a folder which it is in."""
+    path = PurePath(file)
+    return any(place.match(pattern) for place in (path, *path.parents) for pattern in patterns)
