@@ -1,7 +1,7 @@
-"""The bundle's test of itself: `tern --smoke-test STARTED` drives the real window with the demo model.
+"""The bundle's test of itself: `tern --smoke-test STARTED` drives the real window.
 
-It asks one question in each precision, as a person does who does not wait for the engine, prints one
-line of JSON and quits. Hidden: meant for packaging/smoke.sh, with a TERN_HOME of its own.
+It asks the demo model one question in each precision, as a person does who does not wait for the
+engine, prints one line of JSON and quits. packaging/smoke.sh gives it a TERN_HOME of its own.
 """
 
 import sys

@@ -27,12 +27,13 @@ def is_frozen() -> bool:
 def restore_libraries(environment: MutableMapping[str, str] = os.environ) -> None:
     """Undo what the bundle's start did to where libraries are looked for.
 
-    This process has read it already; the person's browser and editor, which it may start, are to
-    load the system's libraries and not the bundle's
-    (https://pyinstaller.org/en/stable/runtime-information.html).
+    This process has read it already. The person's browser and editor, which it may start, are to
+    load the system's libraries; a further process of the bundle's own finds its way by itself again
+    (https://pyinstaller.org/en/stable/common-issues-and-pitfalls.html).
     """
     if not is_frozen():
         return
+    environment["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
     before = environment.pop(f"{_LIBRARIES}_ORIG", "")
     environment.pop(_LIBRARIES, None)
     if before:

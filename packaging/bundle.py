@@ -20,13 +20,14 @@ ASSETS = (
 CATALOGUES = "assets/locale/*/LC_MESSAGES/tern.mo"
 # Fonts and tables of packages for which PyInstaller has no hook.
 PACKAGES_WITH_DATA = ("latex2mathml", "ziafont", "ziamath")
-# Their versions are asked for while Tern runs; the first three are not asked for anywhere but Linux.
+# Those that ask for their own version or another's while Tern runs, or that `tern doctor` names.
 PACKAGES_WITH_VERSION = (
     "intel-extension-for-pytorch",
     "intel-openmp",
     "keyring",
     "pyside6-essentials",
     "torch",
+    "transformers",
 )
 
 # Of transformers' 300 families, those whose models run by IPEX, and llava, which IPEX imports.
@@ -77,8 +78,8 @@ QT_PLUGINS_UNUSED = (
     "platformthemes/*gtk3*",
 )
 
-# As they lie in the bundle: tools of developers, and what CUDA's build of torch opens for a GPU alone.
-# The rest of CUDA must stay where that build is installed: torch's own libraries are linked to it.
+# As they lie in the bundle: tools of developers, and what torch's build for CUDA opens for a GPU
+# alone. The rest of CUDA must stay where that build is installed, for torch is linked to it.
 FILES_UNUSED = (
     "intel_extension_for_pytorch/bin/*",
     "torch/bin/protoc*",
