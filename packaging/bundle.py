@@ -30,8 +30,13 @@ PACKAGES_WITH_VERSION = (
     "transformers",
 )
 
-# Of transformers' 300 families, those whose models run by IPEX, and llava, which IPEX imports.
-_FAMILIES = {"auto", "llama", "llava", "mistral", "qwen2", "qwen3"}
+# Of transformers' 300 families, those that Tern runs by IPEX, and those whose code IPEX names in
+# tables of its own, whatever model it is given.
+_RUN = "auto llama mistral qwen2 qwen3"
+_NAMED = (
+    "albert bert bloom clip codegen gpt_bigcode gpt_neox gptj jamba llava mixtral mllama mpt opt t5"
+)
+_FAMILIES = frozenset(f"{_RUN} {_NAMED}".split())
 # Of the others the tokenizers stay, which any model may name, and what these ask for.
 _NEEDED_OF_FAMILIES = ("__init__", "configuration_", "tokenization_")
 

@@ -5,6 +5,7 @@ Building it takes minutes: `make package smoke` does that.
 
 import configparser
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 from desktop.attachments.pdf_text import read_apart
 from engine.cli.apart import ask_apart
 from engine.client import worker_command
+from engine.kernels.base import ipex_installed
 from engine.messages import Ready
 from engine.own_process import own_command, restore_libraries
 from tests.history.test_attachments import pdf
@@ -134,11 +136,23 @@ def test_the_families_that_run_by_ipex_are_in(bundle: ModuleType) -> None:
     spec = find_spec("transformers")
     assert spec and spec.origin
     out = set(bundle.unused_families(Path(spec.origin).parent / "models"))
-    assert "transformers.models.bert.modeling_bert" in out
-    assert "transformers.models.bert.tokenization_bert_fast" not in out
-    assert "transformers.models.bert.configuration_bert" not in out
+    assert "transformers.models.falcon.modeling_falcon" in out
+    assert "transformers.models.falcon.configuration_falcon" not in out
+    assert "transformers.models.cohere.tokenization_cohere_fast" not in out
     for family in ("auto", "llama", "mistral", "qwen2", "qwen3"):
         assert not [name for name in out if name.startswith(f"transformers.models.{family}.")]
+
+
+@pytest.mark.skipif(not ipex_installed(), reason="IPEX is not installed here")
+def test_the_families_that_ipex_names_are_in(bundle: ModuleType) -> None:
+    ipex, transformers = find_spec("intel_extension_for_pytorch"), find_spec("transformers")
+    assert ipex and ipex.origin and transformers and transformers.origin
+    out = set(bundle.unused_families(Path(transformers.origin).parent / "models"))
+    sources = Path(ipex.origin).parent.rglob("*.py")
+    pattern = re.compile(r"transformers\.models\.\w+\.modeling_\w+")
+    named = {name for source in sources for name in pattern.findall(source.read_text("utf-8"))}
+    assert named
+    assert named & out == set()
 
 
 @pytest.mark.parametrize(
