@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test lint sanitize screenshots translations clean
+.PHONY: run test lint sanitize screenshots translations icons package smoke deb clean
 
 run: $(READY)
 	$(BIN)/tern
@@ -30,6 +30,26 @@ screenshots: $(READY)
 # Collects the window's texts into assets/locale/, and compiles what is translated there.
 translations: $(READY)
 	PYTHONPATH=. $(BIN)/python packaging/translations.py
+
+# The program's icon in all sizes, into build/icons/.
+icons: $(READY)
+	$(BIN)/python packaging/icons.py build/icons
+
+# A folder that runs without Python: dist/tern.
+package: icons $(VENV)/.packager
+	$(BIN)/python -m PyInstaller --noconfirm packaging/tern.spec
+
+# Whether that folder chats by itself: an empty home, no network, no Python.
+smoke:
+	packaging/smoke.sh dist/tern/tern
+
+# The same folder for Debian and Ubuntu: dist/tern-chat_*.deb.
+deb:
+	packaging/deb.sh
+
+$(VENV)/.packager: $(READY)
+	$(BIN)/python -m pip install --editable '.[package]'
+	touch $@
 
 $(READY): pyproject.toml packaging/install.py CMakeLists.txt $(wildcard engine/kernels/native/*.cpp engine/kernels/native/*.h)
 	$(PYTHON) packaging/install.py $(VENV)

@@ -6,10 +6,12 @@ import sys
 
 from desktop.shell.display import why_no_window
 from engine.messages import Precision
+from engine.own_process import restore_libraries
 
 
 def main() -> int:
     """Run `tern` with the arguments of this process; return the exit code."""
+    restore_libraries()
     arguments = sys.argv[1:]
     if arguments[:1] == ["--engine-worker"]:  # a frozen program is its own engine process
         from engine.worker import main as work
@@ -27,7 +29,11 @@ def main() -> int:
     hindrance = why_no_window(os.environ)
     if hindrance:
         sys.stderr.write(f"{hindrance}, so Tern works in the terminal.\n")
-        return _without_window(arguments)
+        return 3 if options.smoke_test else _without_window(arguments)
+    if options.smoke_test:
+        from desktop.smoke import run as test
+
+        return test(options.smoke_test)
     from desktop.app import run
 
     return run(options.model, options.precision, options.new_window)
@@ -47,6 +53,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--model")
     parser.add_argument("--precision", type=Precision, choices=list(Precision))
     parser.add_argument("--new-window", action="store_true")
+    parser.add_argument("--smoke-test", type=float, metavar="STARTED")  # desktop/smoke.py
     return parser.parse_args(arguments)
 
 

@@ -5,6 +5,7 @@ Everything reaches what it needs by its constructor or by a signal connected her
 
 import gc
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,11 +172,15 @@ def start(desktop: Desktop) -> None:
 
 
 def run(
-    model: str | None = None, precision: Precision | None = None, new_window: bool = False
+    model: str | None = None,
+    precision: Precision | None = None,
+    new_window: bool = False,
+    prepare: Callable[[Desktop], object] = lambda _desktop: None,
 ) -> int:
     """Show the window until it is closed; return the exit code.
 
     Where there is a window already, it gets the wishes instead, unless `new_window` asks for both.
+    prepare: sees the objects before the window is shown.
     """
     QGuiApplication.setDesktopFileName("tern")
     app = QApplication(["tern"])  # also its name for the window manager
@@ -192,6 +197,7 @@ def run(
     desktop.window.closing.connect(app.quit)
     # Python sees Ctrl-C at its next step, which the engine's pulse brings twice a second.
     signal.signal(signal.SIGINT, lambda *_: desktop.window.quit())
+    prepare(desktop)
     with desktop.network.guard():
         start(desktop)
         # What is there now stays: the collector need not look at it, which takes 20 ms a time.

@@ -9,7 +9,6 @@ import itertools
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from engine.errors import EngineMismatch
 from engine.hardware import child_environment, read_cpu
 from engine.messages import AnyEvent, Command, Crashed, Ready
 from engine.observed import Watch
+from engine.own_process import own_command
 from engine.paths import Paths, make_folder
 
 _LOG_LIMIT = 1_000_000  # bytes; one older log is kept beside it
@@ -62,11 +62,8 @@ def _signal_name(number: int) -> str:
 
 
 def worker_command() -> list[str]:
-    """Return the command line of the engine process, frozen or not."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "--engine-worker"]
-    # -P: a file named torch.py in the current folder must not be imported.
-    return [sys.executable, "-P", "-m", "engine.worker"]
+    """Return the command line of the engine process."""
+    return own_command("engine.worker", "--engine-worker")
 
 
 class EngineClient:

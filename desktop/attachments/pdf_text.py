@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.errors import AttachmentRefused
+from engine.own_process import own_command
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -21,6 +22,7 @@ _MOST_BYTES = 50_000_000
 _MOST_PAGES = 1_000
 _MOST_CHARACTERS = 2_000_000
 _MOST_MEMORY = 2 << 30  # bytes of address space
+_MODULE = "desktop.attachments.pdf_text"
 _COPY_TEXT = "Copy the text that matters out of it and paste that."
 
 
@@ -45,7 +47,7 @@ def read_apart(path: Path, name: str, timeout_s: float = TIMEOUT_S) -> PdfText:
     """
     try:
         child = subprocess.run(
-            [*_command(), str(path.absolute())],
+            [*own_command(_MODULE, "--pdf-text"), str(path.absolute())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -111,12 +113,6 @@ def _limit_memory() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-
-
-def _command() -> list[str]:
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "--pdf-text"]
-    return [sys.executable, "-P", "-m", "desktop.attachments.pdf_text"]
 
 
 if __name__ == "__main__":

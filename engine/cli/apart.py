@@ -1,11 +1,12 @@
 """Run one of Tern's own commands in a process of its own and read the JSON on its last line."""
 
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
+
+from engine.own_process import own_command
 
 _TIMEOUT_S = 120
 Answer = TypeVar("Answer")
@@ -18,11 +19,9 @@ def ask_apart(
 
     environment: the child's; None gives it ours.
     """
-    frozen = getattr(sys, "frozen", False)
-    program = [sys.executable] if frozen else [sys.executable, "-P", "-m", "engine"]
     try:
         child = subprocess.run(
-            [*program, *arguments],
+            [*own_command("engine"), *arguments],
             capture_output=True,
             timeout=_TIMEOUT_S,
             check=True,
