@@ -18,7 +18,7 @@ from desktop.widgets import button, check, label, styled
 from engine.lab.records import GREEDY, MAX_PROMPTS, Plan, Variant
 from engine.messages import KernelChoice, Precision
 
-_BESIDE = 640  # px from which prompts and choices stand beside each other
+_BESIDE = 76  # letters of width from which prompts and choices stand beside each other
 _TOKENS = 4096  # at most
 _FLOAT32 = "fp32"
 
@@ -151,7 +151,7 @@ class Setup(QWidget):
         """Put the choices beside the prompts where there is room."""
         super().resizeEvent(event)
         direction = QBoxLayout.Direction
-        is_wide = self.width() >= _BESIDE
+        is_wide = self.width() >= _BESIDE * self.fontMetrics().averageCharWidth()
         self._sides.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
 
     # -- what is chosen --------------------------------------------------------------------------
