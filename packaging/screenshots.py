@@ -143,8 +143,8 @@ def _take_lab(desktop: Desktop, folder: Path) -> None:
         window.resize(*width)
         for part, shown in (("verdict", page.results), ("divergence", page.results.divergence)):
             _wait(lambda: True)
-            top = shown.mapTo(page.compare.widget(), QPoint(0, -40))
-            page.compare.verticalScrollBar().setValue(top.y())
+            bar = page.compare.verticalScrollBar()
+            bar.setValue(bar.value() + shown.mapTo(page.compare, QPoint(0, -40)).y())
             _take(desktop, folder, f"{name}-{part}")
     window.resize(*WIDE)
     page.show_tab(LabTab.SIZING)

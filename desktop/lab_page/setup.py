@@ -103,7 +103,7 @@ class Setup(QWidget):
         self.tokens.setValue(GREEDY.max_new_tokens or 128)
         self.tokens.setAccessibleName(tr("Tokens an answer, at most"))
         length = QHBoxLayout()
-        length.addWidget(label("Tokens an answer, at most"), 1)
+        length.addWidget(label("Tokens an answer, at most", wraps=True), 1)
         length.addWidget(self.tokens)
         text = QHBoxLayout()
         text.addWidget(self.choose_text)
