@@ -22,8 +22,9 @@ from engine.paths import assets_folder
 LANGUAGES: dict[str, str] = {"en": "English", "de": "Deutsch", "ar": "العربية"}
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 DOMAIN = "tern"
-# Unicode Bidirectional Algorithm (UAX 9): "left to right, by itself", and "the line is from right".
-_ISOLATE, _ISOLATE_END, _FROM_RIGHT = "\u2066", "\u2069", "\u200f"
+# Unicode Bidirectional Algorithm (UAX 9): "left to right, by itself", "as its own first letter, by
+# itself", and "the line is from right".
+_ISOLATE, _OWN, _ISOLATE_END, _FROM_RIGHT = "\u2066", "\u2068", "\u2069", "\u200f"
 _BARE = {ord(","): None, ord("."): None}
 
 
@@ -62,6 +63,11 @@ def number(figure: str) -> str:
     if has_unit and _Active.language in RIGHT_TO_LEFT:
         return f"{_ISOLATE}{figure}{_ISOLATE_END}"
     return figure
+
+
+def isolated(text: str) -> str:
+    """Return a text of its own direction, such as a name, so that what is around it stays put."""
+    return f"{_OWN}{text}{_ISOLATE_END}" if _Active.language in RIGHT_TO_LEFT else text
 
 
 def line(parts: Iterable[str]) -> str:

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sample_chats
-from PySide6.QtCore import QDeadlineTimer, QEventLoop, QMimeData, QUrl
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QMimeData, QPoint, QUrl
 from PySide6.QtGui import QFont, QFontDatabase
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop import app as desktop_app
 from desktop.app import Desktop
+from desktop.lab_page.page import LabTab
+from desktop.shell.navigation import Page
 from desktop.shell.shortcuts import ShortcutsDialog
 from desktop.state import State
 from engine.messages import Precision
@@ -23,6 +25,7 @@ from engine.paths import Paths, assets_folder
 from engine.settings import ThemeChoice
 
 QUESTIONS = ("Who are you?", "What is int4?", "Tell me a story about a fox.")
+LAB_PROMPTS = (QUESTIONS[0], QUESTIONS[2], QUESTIONS[1], "What is 3 plus 4?", "Count to 20.")
 THEMES: tuple[ThemeChoice, ...] = ("light", "dark")
 FONTS = ("Inter", "Noto Sans", "Cantarell")  # the first that is installed
 SIZE = (1000, 760)
@@ -43,6 +46,7 @@ def main() -> int:
         _with_window(app, lambda desktop: _take_first_chat(desktop, folder))
         chat = sample_chats.fill(Paths.default().chats)
         _with_window(app, lambda desktop: _take_many_chats(desktop, chat, folder))
+        _with_window(app, lambda desktop: _take_lab(desktop, folder))
     return 0
 
 
@@ -121,6 +125,34 @@ def _take_drafting(desktop: Desktop, folder: Path) -> None:
     _take(desktop, folder, "narrow-settings")
     window.chat.header.settings.click()
     window.resize(*SIZE)
+
+
+def _take_lab(desktop: Desktop, folder: Path) -> None:
+    """The Lab before and after a comparison, and its other two tabs; wide and narrow."""
+    window, page = desktop.window, desktop.window.lab
+    window.resize(*WIDE)
+    window.show_page(Page.LAB)
+    _wait(lambda: page.setup.run.isEnabled() or bool(page.setup.problem.text()))
+    _take(desktop, folder, "lab-empty")
+    page.setup.prompts.setPlainText("\n".join(LAB_PROMPTS))
+    page.setup.tokens.setValue(60)
+    page.setup.run.click()
+    _wait(lambda: not desktop.lab.is_busy)
+    page.results.columns.prompts.setCurrentIndex(1)
+    for width, name in ((WIDE, "lab"), (NARROW, "narrow-lab")):
+        window.resize(*width)
+        for part, shown in (("verdict", page.results), ("divergence", page.results.divergence)):
+            _wait(lambda: True)
+            bar = page.compare.verticalScrollBar()
+            bar.setValue(bar.value() + shown.mapTo(page.compare, QPoint(0, -40)).y())
+            _take(desktop, folder, f"{name}-{part}")
+    window.resize(*WIDE)
+    page.show_tab(LabTab.SIZING)
+    _take(desktop, folder, "lab-sizing")
+    page.show_tab(LabTab.THREADS)
+    page.threads.tune.click()
+    _wait(lambda: not desktop.lab.is_busy)
+    _take(desktop, folder, "lab-threads")
 
 
 def _take(desktop: Desktop, folder: Path, name: str, shown: QWidget | None = None) -> None:

@@ -7,12 +7,12 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWi
 from desktop.lab_page.live import LiveRun
 from desktop.settings_panel.fields import ChoiceBox
 from desktop.transcript.throttle import RepaintThrottle
-from desktop.translation import number, tr
+from desktop.translation import isolated, number, tr
 from desktop.widgets import label, plain_label, styled
 from engine.lab.records import Plan
 from engine.lab.steps import Answered, GaveUp, Step, Wrote
 
-_LEAST = 240  # px of a column
+_LEAST = 28  # letters of a column
 _TITLE = 70  # letters of a prompt in the list
 
 
@@ -115,12 +115,14 @@ class AnswerColumns(QWidget):
     def _fill(self, plan: Plan) -> None:
         self.prompts.clear()
         for place, prompt in enumerate(plan.prompts, 1):
-            self.prompts.addItem(f"{number(str(place))}. {_short(prompt.title)}")
+            self.prompts.addItem(f"{number(str(place))}. {isolated(_short(prompt.title))}")
         self.prompts.setVisible(len(plan.prompts) > 1)
 
     def _arrange(self) -> None:
         count = len(self.columns)
-        across = min(count, max(1, self.width() // _LEAST))
+        across = min(
+            count, max(1, self.width() // (_LEAST * self.fontMetrics().averageCharWidth()))
+        )
         if not count or across == self._across:
             return
         self._across = across
@@ -147,7 +149,7 @@ class AnswerColumns(QWidget):
             if failure:
                 trouble = f"{failure.sentence} {failure.way_out}".strip()
             elif answer and answer.spoiled:
-                trouble = tr("Its speed is invalid: {reason}.", reason=answer.spoiled)
+                trouble = tr("Its speed is invalid: {reason}.", reason=isolated(answer.spoiled))
             column.show_writing(writing.text, caption, trouble)
 
     def _on_chosen(self, _place: int) -> None:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from desktop import wording
 from desktop.telemetry.figures import Figure
-from desktop.translation import mark, number, tr
+from desktop.translation import isolated, mark, number, tr
 from engine.lab import table
 from engine.lab.records import Comparison, Estimate, Over, Row
 
@@ -118,7 +118,7 @@ def why_invalid(row: Row) -> str:
     """Return why speeds of `row` do not count, or ""."""
     if not row.spoiled:
         return ""
-    reasons = "; ".join(row.spoiled)
+    reasons = isolated("; ".join(row.spoiled))
     if row.speed is None:
         return tr("Invalid, do not count on it: {reasons}.", reasons=reasons)
     spoiled = number(f"{sum(bool(answer.spoiled) for answer in row.answers):,}")
@@ -135,7 +135,7 @@ def _estimate(figure: Estimate | None, words: Words, more: str = "") -> Cell:
     if figure is None:
         return Cell(wording.UNKNOWN)
     has_interval = figure.over != "none"
-    interval = f"({words(figure.low)} – {words(figure.high)})" if has_interval else ""
+    interval = isolated(f"({words(figure.low)} – {words(figure.high)})") if has_interval else ""
     return Cell(
         words(figure.value), interval, " ".join(filter(None, (tr(_OVER[figure.over]), more)))
     )

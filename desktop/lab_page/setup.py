@@ -18,7 +18,7 @@ from desktop.widgets import button, check, label, styled
 from engine.lab.records import GREEDY, MAX_PROMPTS, Plan, Variant
 from engine.messages import KernelChoice, Precision
 
-_BESIDE = 640  # px from which prompts and choices stand beside each other
+_BESIDE = 76  # letters of width from which prompts and choices stand beside each other
 _TOKENS = 4096  # at most
 _FLOAT32 = "fp32"
 
@@ -103,7 +103,7 @@ class Setup(QWidget):
         self.tokens.setValue(GREEDY.max_new_tokens or 128)
         self.tokens.setAccessibleName(tr("Tokens an answer, at most"))
         length = QHBoxLayout()
-        length.addWidget(label("Tokens an answer, at most"), 1)
+        length.addWidget(label("Tokens an answer, at most", wraps=True), 1)
         length.addWidget(self.tokens)
         text = QHBoxLayout()
         text.addWidget(self.choose_text)
@@ -151,7 +151,7 @@ class Setup(QWidget):
         """Put the choices beside the prompts where there is room."""
         super().resizeEvent(event)
         direction = QBoxLayout.Direction
-        is_wide = self.width() >= _BESIDE
+        is_wide = self.width() >= _BESIDE * self.fontMetrics().averageCharWidth()
         self._sides.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
 
     # -- what is chosen --------------------------------------------------------------------------

@@ -23,7 +23,7 @@ _FIELDS = (
     ("session_s", mark("A session may take, seconds"), 180),
 )
 _MOST = 1_000_000
-_NAMES = 210  # px
+_NAMES = 200  # px
 
 
 class SizingView(Scroller):

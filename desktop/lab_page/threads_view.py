@@ -18,7 +18,7 @@ from desktop.models_page.parts import Scroller
 from desktop.telemetry.curve import Curve
 from desktop.telemetry.figures import Figure
 from desktop.theme import Palette
-from desktop.translation import mark, number, tr, trn
+from desktop.translation import isolated, mark, number, tr, trn
 from desktop.widgets import button, label, plain_label, styled
 from engine.lab.records import Estimate
 from engine.lab.threads import Curve as Sweep
@@ -117,7 +117,7 @@ class ThreadsView(Scroller):
         self._show_points()
         if self._best is None:
             spoiled = next((point.spoiled for point in sweep.points if point.spoiled), "")
-            said = tr("No number of threads could be measured: {reason}.", reason=spoiled)
+            said = tr("No number of threads could be measured: {reason}.", reason=isolated(spoiled))
             self.state.setText(said if spoiled else tr("Nothing was measured."))
             return
         self.state.setText(
@@ -199,7 +199,7 @@ class ThreadsView(Scroller):
 
     def _remark(self, point: Point) -> str:
         if point.spoiled:
-            return tr("invalid: {reason}", reason=point.spoiled)
+            return tr("invalid: {reason}", reason=isolated(point.spoiled))
         return tr("the best") if self._best and point.threads == self._best.threads else ""
 
 
@@ -223,7 +223,7 @@ def _table() -> QTableWidget:
 
 
 def _estimate(figure: Estimate) -> str:
-    interval = f"\n({wording.speed(figure.low)} – {wording.speed(figure.high)})"
+    interval = "\n" + isolated(f"({wording.speed(figure.low)} – {wording.speed(figure.high)})")
     return wording.speed(figure.value) + (interval if figure.over != "none" else "")
 
 

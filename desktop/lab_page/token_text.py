@@ -8,7 +8,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleEvent,
@@ -91,10 +91,9 @@ class TokenText(QTextEdit):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Look at the token under the pointer."""
         super().mouseMoveEvent(event)
-        cursor = self.cursorForPosition(event.position().toPoint())
-        near = self.cursorRect(cursor).center() - event.position().toPoint()
-        if self._tokens and abs(near.y()) < self.fontMetrics().lineSpacing():
-            place = max(0, bisect_right(self._starts, cursor.position()) - 1)
+        letter = self._letter_at(event.position().toPoint())
+        if letter is not None and self._tokens:
+            place = max(0, bisect_right(self._starts, letter) - 1)
             if place != self.place:
                 self.choose(place)
 
@@ -123,6 +122,16 @@ class TokenText(QTextEdit):
                 return
         self.choose(min(max(place, 0), last))
         self._scroll_to(self.place)
+
+    def _letter_at(self, point: QPoint) -> int | None:
+        """Return the place of the letter at `point`, or None where no line is."""
+        cursor = self.cursorForPosition(point)  # the gap between two letters that is nearest
+        gap = self.cursorRect(cursor)
+        if abs(gap.center().y() - point.y()) > self.fontMetrics().lineSpacing():
+            return None
+        is_mirrored = cursor.block().textDirection() is Qt.LayoutDirection.RightToLeft
+        is_before = point.x() > gap.x() if is_mirrored else point.x() < gap.x()
+        return cursor.position() - is_before
 
     # -- painting --------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from desktop import wording
 from desktop.lab_page.figures import nats, share
-from desktop.translation import number, tr
+from desktop.translation import isolated, number, tr
 from engine.messages import ForcedToken, Likely
 
 SHADES = (0.01, 0.1, 0.5, 2.0)  # nats; KL from here on is one shade darker
@@ -21,7 +21,7 @@ def plain(text: str) -> str:
 
 def quoted(text: str) -> str:
     """Return a token's text between quotation marks, its line breaks and tabs to be seen."""
-    return f"“{plain(text).replace(chr(10), '⏎').replace(chr(9), '⇥')}”"
+    return isolated(f"“{plain(text).replace(chr(10), '⏎').replace(chr(9), '⇥')}”")
 
 
 def likely(top: tuple[Likely, ...], apart: str = "\n") -> str:
