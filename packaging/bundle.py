@@ -15,6 +15,7 @@ ASSETS = (
     "assets/catalogue.json",
     "assets/demo-model",
     "assets/icons",
+    "assets/report",
     "assets/styles",
 )
 CATALOGUES = "assets/locale/*/LC_MESSAGES/tern.mo"
