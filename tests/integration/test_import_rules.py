@@ -29,6 +29,7 @@ LIGHT = {
     "models",
     "network",
     "observed",
+    "own_process",
     "paths",
     "preflight",
     "settings",
