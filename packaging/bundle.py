@@ -85,7 +85,9 @@ QT_PLUGINS_UNUSED = (
 )
 
 # As they lie in the bundle: tools of developers, and what torch's build for CUDA opens for a GPU
-# alone. The rest of CUDA must stay where that build is installed, for torch is linked to it.
+# alone. The rest of CUDA must stay where that build is installed: libtorch_python.so takes types
+# from libtorch_cuda.so, and that is bound to NVIDIA's libraries as soon as it is loaded. The last
+# two are records of what is not there, which huggingface_hub would take for the thing itself.
 FILES_UNUSED = (
     "intel_extension_for_pytorch/bin/*",
     "torch/bin/protoc*",
@@ -97,6 +99,8 @@ FILES_UNUSED = (
     "nvidia/cusolver/lib/*",
     "libcusolver.*",
     "libnvrtc*",
+    "hf_xet-*.dist-info/*",
+    "pytest*.dist-info/*",
 )
 
 

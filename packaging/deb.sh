@@ -10,7 +10,8 @@ architecture=$(dpkg --print-architecture)
 libc=$(getconf GNU_LIBC_VERSION | cut -d' ' -f2)
 root=build/deb
 rm -rf "$root"
-mkdir -p "$root/DEBIAN" "$root/usr/bin" "$root/usr/lib" "$root/usr/share/doc/tern-chat" "$root/usr/share/icons"
+mkdir -p "$root/DEBIAN" "$root/usr/bin" "$root/usr/lib" \
+    "$root/usr/share/doc/tern-chat" "$root/usr/share/icons"
 cp -al dist/tern "$root/usr/lib/tern-chat"
 ln -s ../lib/tern-chat/tern "$root/usr/bin/tern"
 cp -r build/icons/hicolor "$root/usr/share/icons/"
@@ -23,7 +24,7 @@ Version: $version
 Architecture: $architecture
 Maintainer: The Tern developers <tern-chat@localhost>
 Installed-Size: $(du -sk --apparent-size "$root/usr" | cut -f1)
-Depends: libc6 (>= $libc), libegl1, libgl1, libopengl0
+Depends: libc6 (>= $libc), libegl1, libgl1, libopengl0, libxcb1, zlib1g
 Recommends: fonts-dejavu-core, xdg-utils
 Section: utils
 Priority: optional

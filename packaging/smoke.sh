@@ -61,5 +61,8 @@ BT /F 12 Tf (Seven terns) Tj ET
 endstream endobj
 5 0 obj <</Type /Font /Subtype /Type1 /BaseFont /Helvetica>> endobj
 trailer <</Root 1 0 R>>
+startxref
+0
+%%EOF
 PDF
 tern --pdf-text "$home/seven.pdf" | grep -q "Seven terns"

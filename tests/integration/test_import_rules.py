@@ -48,6 +48,7 @@ LIGHT = {
     "models",
     "network",
     "observed",
+    "own_process",
     "paths",
     "preflight",
     "settings",
