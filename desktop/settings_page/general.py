@@ -39,7 +39,7 @@ class GeneralSection(QWidget):
             tr("Language"), (("system", tr("Like the system")), *LANGUAGES.items())
         )
         self.later = label("The language changes when Tern is started again.", "muted", wraps=True)
-        self.tray = check("Hide in the system tray when the window is closed")
+        self.tray = check("Hide in the system tray when closed")
         self.no_tray = label("This desktop shows no system tray.", "muted", wraps=True)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)

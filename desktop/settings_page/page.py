@@ -64,7 +64,7 @@ class SettingsPage(QWidget):
     def _add(self, sections: QVBoxLayout, name: str, section: QWidget) -> None:
         card = styled(QWidget(), "card")
         column = QVBoxLayout(card)
-        column.setContentsMargins(20, 16, 20, 18)
+        column.setContentsMargins(16, 16, 16, 18)
         column.setSpacing(12)
         column.addWidget(plain_label(name, "heading"))
         column.addWidget(section)

@@ -7,7 +7,9 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListView,
     QProgressBar,
+    QScrollArea,
     QTableView,
+    QWidget,
 )
 from pytestqt.qtbot import QtBot
 
@@ -63,7 +65,20 @@ def test_every_page_fits_into_460_pixels(ready: Desktop, qtbot: QtBot) -> None:
         for tab in {Page.MODELS: Tab, Page.LAB: LabTab}.get(page, ()):
             widget.show_tab(tab)
             qtbot.waitUntil(lambda w=widget: w.minimumSizeHint().width() <= room)
+            qtbot.waitUntil(lambda w=widget: not cut_off(w))
         qtbot.waitUntil(lambda w=widget: w.minimumSizeHint().width() <= room)
+        qtbot.waitUntil(lambda w=widget: not cut_off(w))
+
+
+def cut_off(page: QWidget) -> list[str]:
+    """What scrolls upright only, and is wider than it is seen."""
+    return [
+        scroller.accessibleName()
+        for scroller in page.findChildren(QScrollArea)
+        if scroller.isVisible()
+        and scroller.horizontalScrollBarPolicy() is Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        and scroller.widget().minimumSizeHint().width() > scroller.viewport().width()
+    ]
 
 
 def test_every_field_has_a_name(ready: Desktop) -> None:
