@@ -176,7 +176,7 @@ def test_a_pdf_that_takes_too_long_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
-    monkeypatch.setattr(pdf_text, "_command", lambda: sleeper)
+    monkeypatch.setattr(pdf_text, "own_command", lambda *_: sleeper)
     with pytest.raises(AttachmentRefused, match="it takes too long to read"):
         pdf_text.read_apart(write(tmp_path, pdf("x")), "slow.pdf", timeout_s=0.2)
 
@@ -185,7 +185,7 @@ def test_a_pdf_that_ends_its_reader_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
-    monkeypatch.setattr(pdf_text, "_command", lambda: killed)
+    monkeypatch.setattr(pdf_text, "own_command", lambda *_: killed)
     assert "it is damaged" in refusal(write(tmp_path, pdf("x"), "bomb.pdf")).said
 
 
