@@ -14,12 +14,13 @@ resampling has the same seed, so the same figures give the same interval.
 import math
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
-from typing import Any, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engine.lab.records import Estimate, Over
+
+if TYPE_CHECKING:  # the window starts without numpy, which is loaded with the first figures
+    import numpy as np
+    import numpy.typing as npt
 
 LEVEL = 0.95
 LEAST_UNITS = 5
@@ -27,13 +28,15 @@ BLOCK = 16  # tokens
 _RESAMPLES = 10_000
 _SEED = 20_240_101
 
-Values: TypeAlias = npt.NDArray[np.float64]
+Values: TypeAlias = "npt.NDArray[np.float64]"
 _NORMAL = NormalDist()
 _Z = _NORMAL.inv_cdf((1 + LEVEL) / 2)
 
 
 def token_mean(answers: Sequence[Sequence[float]]) -> Estimate:
     """Return the mean of a figure over all tokens; answers: the tokens' figures, by prompt."""
+    import numpy as np
+
     units, over = _units(answers)
     sums = np.array([sum(unit) for unit in units], np.float64)
     sizes = np.array([len(unit) for unit in units], np.float64)
@@ -63,6 +66,8 @@ def exponential(estimate: Estimate) -> Estimate:
 
 def median(values: Sequence[float], over: Over = "prompts") -> Estimate:
     """Return the median of at least one figure; `over` is what they are one each of."""
+    import numpy as np
+
     array = np.array(values, np.float64)
     return _bootstrapped(
         float(np.median(array)),
@@ -86,9 +91,11 @@ def _units(answers: Sequence[Sequence[Any]]) -> tuple[list[Sequence[Any]], Over]
 
 
 def _bootstrapped(
-    value: float, count: int, over: Over, statistic: Callable[[npt.NDArray[np.intp]], Values]
+    value: float, count: int, over: Over, statistic: "Callable[[npt.NDArray[np.intp]], Values]"
 ) -> Estimate:
     """statistic: from places [resamples, units] to a value each."""
+    import numpy as np
+
     value = float(value)
     if over == "none":
         return Estimate(value, value, value)
