@@ -22,6 +22,7 @@ from desktop.theme import Palette
 from desktop.translation import number, tr
 from desktop.widgets import check, choose, label, plain_button, plain_label, styled
 from engine.lab.records import Comparison, Row
+from engine.lab.table import SHADES
 from engine.messages import ForcedToken
 
 
@@ -166,7 +167,7 @@ class Divergence(QWidget):
 def _legend() -> QWidget:
     made = QWidget()
     flow = Flow(made, gap=8)
-    for step, limit in enumerate(tokens.SHADES, 1):
+    for step, limit in enumerate(SHADES, 1):
         said = tr("KL from {kl}", kl=number(f"{limit:g}"))
         flow.addWidget(plain_label(f" {said} ", f"shade{step}"))
     flow.addWidget(_underlined(tr("would write another token")))

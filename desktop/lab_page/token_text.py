@@ -21,10 +21,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QTextEdit
 
-from desktop.lab_page.tokens import plain, shade
+from desktop.lab_page.tokens import plain
 from desktop.theme import Palette
 from desktop.translation import mark, tr
 from desktop.widgets import styled
+from engine.lab.table import shade
 from engine.messages import ForcedToken
 
 FIRST = "▼"

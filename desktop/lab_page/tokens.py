@@ -5,13 +5,7 @@ from desktop.lab_page.figures import nats, share
 from desktop.translation import isolated, number, tr
 from engine.messages import ForcedToken, Likely
 
-SHADES = (0.01, 0.1, 0.5, 2.0)  # nats; KL from here on is one shade darker
 _CONTROLS = dict.fromkeys(code for code in (*range(0x20), 0x7F) if chr(code) not in "\n\t")
-
-
-def shade(kl: float) -> int:
-    """Return how dark a token is, 0 to 4."""
-    return sum(kl >= limit for limit in SHADES)
 
 
 def plain(text: str) -> str:

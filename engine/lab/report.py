@@ -13,12 +13,11 @@ import msgspec
 from engine.errors import UnwritableFolder
 from engine.lab.charts import Bar, Chart
 from engine.lab.records import Comparison, Row
-from engine.lab.table import facts, figures, nature, number, percent, size
+from engine.lab.table import facts, figures, nature, number, percent, shade, size
 from engine.paths import assets_folder, make_folder
 
 Make: TypeAlias = Callable[[Comparison], bytes]
 
-_SHADES = (0.01, 0.1, 0.5, 2.0)  # nats; KL from here on is one shade darker
 # What HTML has no place for.
 _CONTROLS = dict.fromkeys(code for code in (*range(0x20), 0x7F) if chr(code) not in "\n\t")
 
@@ -37,7 +36,7 @@ def as_html(comparison: Comparison) -> str:
     environment = Environment(
         loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters |= {"visible": _visible, "shade": _shade}
+    environment.filters |= {"visible": _visible, "shade": shade}
     style = (folder / "report.css").read_text(encoding="utf-8")
     page = environment.get_template("report.html").render(
         it=comparison,
@@ -106,7 +105,3 @@ def _origin(comparison: Comparison) -> list[tuple[str, str]]:
 def _visible(text: str) -> str:
     """Return a token's text between quotation marks, its line breaks to be seen."""
     return f"“{text.replace(chr(10), '⏎')}”"
-
-
-def _shade(kl: float) -> int:
-    return sum(kl >= limit for limit in _SHADES)

@@ -1,4 +1,4 @@
-"""The lines of a comparison's table, for page and terminal alike."""
+"""How a comparison is shown, for window, page and terminal alike: lines of a table, shades."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -8,6 +8,13 @@ from engine.lab.records import Estimate, Row
 Format: TypeAlias = Callable[[float], str]
 Cell: TypeAlias = tuple[Estimate | None, Format]
 Rows: TypeAlias = tuple[Row, ...]
+
+SHADES = (0.01, 0.1, 0.5, 2.0)  # nats; KL from here on is one shade darker
+
+
+def shade(kl: float) -> int:
+    """Return how dark a token is, 0 to 4."""
+    return sum(kl >= limit for limit in SHADES)
 
 
 def figures(rows: Rows) -> list[tuple[str, list[Cell]]]:
