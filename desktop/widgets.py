@@ -5,11 +5,22 @@ they are called (a test holds it). `plain_label` and `plain_button` show theirs 
 person or a model has written, and what has been looked up before.
 """
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QAbstractButton, QCheckBox, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QButtonGroup,
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from desktop.translation import tr
 
@@ -95,6 +106,19 @@ class ElidedLabel(QLabel):
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self.show_text(self.whole)
+
+
+def segments(choices: Iterable[QPushButton], group: QButtonGroup) -> QFrame:
+    """Return `choices` side by side in a frame, made one exclusive group."""
+    frame = styled(QFrame(), "segments")
+    row = QHBoxLayout(frame)
+    row.setContentsMargins(2, 2, 2, 2)
+    row.setSpacing(2)
+    for choice in choices:
+        choice.setCheckable(True)
+        group.addButton(choice)
+        row.addWidget(choice)
+    return frame
 
 
 def choose(choice: QAbstractButton) -> None:

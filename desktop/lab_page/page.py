@@ -5,7 +5,6 @@ from enum import StrEnum
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QFrame,
     QHBoxLayout,
     QPushButton,
     QStackedWidget,
@@ -23,7 +22,7 @@ from desktop.models_page.parts import NoticeBox, Scroller
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.translation import mark, tr
-from desktop.widgets import button, choose, label, plain_button, plain_label, styled
+from desktop.widgets import button, choose, label, plain_button, plain_label, segments, styled
 from engine.lab.records import Comparison, Plan
 
 _ANSWERS = mark(
@@ -108,19 +107,10 @@ class LabPage(QWidget):
 
     def _header(self) -> QWidget:
         header = styled(QWidget(), "header")
-        segments = styled(QFrame(), "segments")
-        row = QHBoxLayout(segments)
-        row.setContentsMargins(2, 2, 2, 2)
-        row.setSpacing(2)
-        for tab in LabTab:
-            choice = plain_button(tr(tab.value), "tab")
-            choice.setCheckable(True)
-            self._group.addButton(choice)
-            self.tabs[tab] = choice
-            row.addWidget(choice)
+        self.tabs |= {tab: plain_button(tr(tab.value), "tab") for tab in LabTab}
         across = QHBoxLayout(header)
         across.setContentsMargins(16, 10, 16, 10)
-        across.addWidget(segments)
+        across.addWidget(segments(self.tabs.values(), self._group))
         across.addStretch()
         across.addWidget(self.models)
         return header

@@ -27,7 +27,7 @@ from desktop.models_page.parts import NoticeBox
 from desktop.state import Notice
 from desktop.theme import Palette
 from desktop.translation import mark, tr
-from desktop.widgets import button, choose, plain_button, styled
+from desktop.widgets import button, choose, plain_button, segments, styled
 
 _BESIDE = 760  # px of width from which list and detail stand beside each other
 _LIST = 460  # px at most
@@ -105,19 +105,10 @@ class ModelsPage(QWidget):
 
     def _header(self) -> QWidget:
         header = styled(QWidget(), "header")
-        segments = styled(QFrame(), "segments")
-        row = QHBoxLayout(segments)
-        row.setContentsMargins(2, 2, 2, 2)
-        row.setSpacing(2)
-        for tab in Tab:
-            choice = plain_button(tr(tab.value), "tab")
-            choice.setCheckable(True)
-            self._group.addButton(choice)
-            self.tabs[tab] = choice
-            row.addWidget(choice)
+        self.tabs |= {tab: plain_button(tr(tab.value), "tab") for tab in Tab}
         across = QHBoxLayout(header)
         across.setContentsMargins(16, 10, 16, 10)
-        across.addWidget(segments)
+        across.addWidget(segments(self.tabs.values(), self._group))
         across.addStretch()
         return header
 
