@@ -1,30 +1,30 @@
 """A model's chat template: Jinja from a stranger, rendered in a sandbox and within bounds.
 
 Templates are written for transformers, so the environment is the one that it gives them. The
-sandbox reaches nothing but the messages; what a template may cost is bounded besides: CPU time,
-the size of its text and of products. What still gets through ends the engine process at worst.
+sandbox reaches nothing but the messages. What a template may cost is bounded too: CPU time, the
+size of its text and of each value, the memory of the process. Small values keep each single step
+short, so that the clock, which is looked at between steps, is looked at often.
 """
 
 import json
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from engine.bounds import cpu_bound, memory_bound
 from engine.errors import BadChatTemplate
 from engine.messages import ChatMessage
+from engine.template_bounds import BoundedEnvironment
 
-_CPU_S = 5.0
-_LENGTH = 20_000_000  # characters of the rendered text, and of a product
+_KILLED_S = (
+    30.0  # until the system ends the process: for what the environment's own clock cannot stop
+)
+_MEMORY = 1 << 29  # bytes
 _TEMPLATE_LENGTH = 1_000_000  # characters
-_BITS = 10_000  # of a power
-_TURNS = "turns"  # the name of the filter that is put around what a loop runs over
 
 
 class ChatTemplate:
@@ -35,9 +35,12 @@ class ChatTemplate:
         if len(source) > _TEMPLATE_LENGTH:
             raise BadChatTemplate(reason=f"it has {len(source):,} characters")
         self._special_tokens = special_tokens
-        self._environment = _Environment()
+        self._environment = BoundedEnvironment(extensions=[_GenerationBlock])
+        self._environment.filters |= {"tojson": _to_json}
+        self._environment.globals |= {"raise_exception": _raise, "strftime_now": _now}
         try:
-            self._template = self._environment.from_string(source)
+            with cpu_bound(_KILLED_S), memory_bound(_MEMORY):
+                self._template = self._environment.from_string(source)
         except Exception as error:  # also RecursionError, where it is nested too deeply
             raise BadChatTemplate(reason=_plain(error)) from error
 
@@ -54,64 +57,10 @@ class ChatTemplate:
             "add_generation_prompt": True,
         }
         try:
-            return "".join(self._environment.bounded(self._template.generate(variables)))
+            with cpu_bound(_KILLED_S), memory_bound(_MEMORY):
+                return _joined(self._environment.bounded(self._template.generate(variables)))
         except Exception as error:  # the template is a program: it can fail in any way
             raise BadChatTemplate(reason=_plain(error)) from error
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """transformers' environment, with a look at the clock at each call and turn of a loop."""
-
-    intercepted_binops = frozenset(("*", "**"))
-
-    def __init__(self) -> None:
-        self.begin()
-        super().__init__(
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=["jinja2.ext.loopcontrols", _GenerationBlock],
-        )
-        self.filters |= {"tojson": _to_json, _TURNS: self._turns}
-        self.globals |= {"raise_exception": _raise, "strftime_now": _now}
-
-    def begin(self) -> None:
-        """Give what follows its CPU time."""
-        self._end = time.thread_time() + _CPU_S
-
-    def bounded(self, pieces: Iterable[str]) -> Iterator[str]:
-        """Yield `pieces` as long as they are not too many."""
-        length = 0
-        for piece in pieces:
-            length += len(piece)
-            if length > _LENGTH:
-                raise TemplateError(f"it writes more than {_LENGTH:,} characters")
-            self._check()
-            yield piece
-
-    def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call `function`, unless time is up."""
-        self._check()
-        return super().call(context, function, *args, **kwargs)
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Multiply, unless the product is out of all proportion."""
-        if _is_huge(operator, left, right):
-            raise TemplateError("one of its products is too large")
-        return super().call_binop(context, operator, left, right)
-
-    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        for loop in source.find_all(nodes.For):
-            loop.iter = nodes.Filter(loop.iter, _TURNS, [], [], None, None)
-        return super()._generate(source, *args, **kwargs)
-
-    def _turns(self, items: Iterable[Any]) -> Iterator[Any]:
-        for item in items:
-            self._check()
-            yield item
-
-    def _check(self) -> None:
-        if time.thread_time() > self._end:
-            raise TemplateError(f"it takes more than {_CPU_S:g} seconds")
 
 
 class _GenerationBlock(Extension):
@@ -126,16 +75,11 @@ class _GenerationBlock(Extension):
         return nodes.Scope(body).set_lineno(line)
 
 
-def _is_huge(operator: str, left: Any, right: Any) -> bool:
-    if operator == "**":
-        whole = isinstance(left, int) and isinstance(right, int)
-        return whole and left.bit_length() * right > _BITS
-    return any(
-        isinstance(values, str | list | tuple)
-        and isinstance(count, int)
-        and len(values) * count > _LENGTH
-        for values, count in ((left, right), (right, left))
-    )
+def _joined(pieces: Iterable[str]) -> str:
+    """Return the text. Raises UnicodeError where half a character is in it (a lone surrogate)."""
+    text = "".join(pieces)
+    text.encode()
+    return text
 
 
 def _to_json(
@@ -160,4 +104,6 @@ def _now(form: str) -> str:
 
 
 def _plain(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "it takes too much memory"
     return str(error)[:200].rstrip(".") or type(error).__name__

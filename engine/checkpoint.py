@@ -6,8 +6,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from engine.errors import DamagedFile
+from engine.errors import DamagedFile, reason_of
 from engine.model_files import weight_files
+from engine.model_folder import check_link
 from engine.tensor_file import Array, TensorFile
 
 
@@ -15,7 +16,7 @@ class Checkpoint:
     """The tensors of one model, read by name, each mapped where it lies in its file."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the files' headers. Raises NotAModel, PickleOnly or DamagedFile."""
+        """Open the files' headers. Raises NotAModel, PickleOnly, DamagedFile or LinkLeavesFolder."""
         self.folder = folder
         self.files = weight_files(folder)
         self._opened = {file: _open(file) for file in self.files}
@@ -62,11 +63,8 @@ def fingerprint(files: Iterable[Path]) -> str:
 
 
 def _open(file: Path) -> TensorFile:
+    check_link(file)
     try:
         return TensorFile(file)
     except (SafetensorError, OSError, ValueError) as error:
-        raise DamagedFile(file=file, reason=_plain(error)) from error
-
-
-def _plain(error: Exception) -> str:
-    return str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__
+        raise DamagedFile(file=file, reason=reason_of(error)) from error

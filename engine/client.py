@@ -27,6 +27,17 @@ from engine.paths import Paths, make_folder
 
 _LOG_LIMIT = 1_000_000  # bytes; one older log is kept beside it
 SIGKILL = 9  # not in `signal` on Windows
+# What the signals say that a model's own files can bring about (engine/bounds.py, a mapped file).
+_BY_FILES = {
+    "SIGPROF": (
+        "A file of the model kept the engine busy for too long, so the system ended it.",
+        "Choose another model: its chat template or its tokenizer.json is not honest.",
+    ),
+    "SIGBUS": (
+        "A file of the model became shorter while the engine read it, or its disk failed.",
+        "Load the model again; if that does not help, download it again.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,12 @@ class Outcome:
         if self.exit_code == -SIGKILL:
             return "The system ended the engine, most likely because memory ran out."
         if self.exit_code < 0:
-            return f"The engine was ended by {_signal_name(-self.exit_code)}."
+            name = _signal_name(-self.exit_code)
+            return (
+                _BY_FILES[name][0]
+                if name in _BY_FILES
+                else f"The engine was ended by the signal {name}."
+            )
         return f"The engine stopped with exit code {self.exit_code}."
 
     @property
@@ -49,6 +65,8 @@ class Outcome:
         """What helps."""
         if self.exit_code == -SIGKILL:
             return "Choose a smaller model or a lower precision, then start the engine again."
+        if (name := _signal_name(-self.exit_code)) in _BY_FILES:
+            return _BY_FILES[name][1]
         if self.exit_code == -signal.SIGILL:
             return "This CPU lacks an instruction that was used: choose the native kernel."
         return "Start the engine again; its log may say more."
@@ -56,9 +74,9 @@ class Outcome:
 
 def _signal_name(number: int) -> str:
     try:
-        return f"the signal {signal.Signals(number).name}"
+        return signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return str(number)
 
 
 def worker_command() -> list[str]:

@@ -4,6 +4,7 @@ These are failures of the environment or the input, not bugs: they end a command
 and are shown in the window as they stand. Anything else that is raised is a bug (exit code 1).
 """
 
+import unicodedata
 from typing import ClassVar
 
 
@@ -30,12 +31,27 @@ class TernError(Exception):
     @property
     def said(self) -> str:
         """The sentence, with its facts filled in."""
-        return self.sentence.format(**self.facts)
+        return showable(self.sentence.format(**self.facts))
 
     @property
     def advice(self) -> str:
         """The way out, with its facts filled in."""
-        return self.way_out.format(**self.facts)
+        return showable(self.way_out.format(**self.facts))
+
+
+def showable(text: str) -> str:
+    """Return `text` on one line: what files and names hold can break lines, or be no text at all."""
+    if text.isprintable():
+        return text
+    text = " ".join(text.split())
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what `error` says, as a part of a sentence."""
+    lines = (line.strip() for line in str(error).splitlines())
+    first = next((line for line in lines if line), type(error).__name__)
+    return first[:200].rstrip(".")
 
 
 class Stopped(Exception):
@@ -136,6 +152,16 @@ class NoChatTemplate(TernError):
 class BadChatTemplate(TernError):
     sentence = "The model's chat template could not be applied: {reason}."
     way_out = "Choose another version of the model; on the command line, --raw does without it."
+
+
+class TokenizerFailed(TernError):
+    sentence = "The model's tokenizer failed at this text: {reason}."
+    way_out = "Choose another version of the model: its tokenizer.json is damaged, or not honest."
+
+
+class NoNumbers(TernError):
+    sentence = "The model computed no numbers: its weights hold values that are none, or too large."
+    way_out = "Choose another precision, or download the model again."
 
 
 class UnknownToken(TernError):

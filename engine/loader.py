@@ -16,6 +16,7 @@ from engine.kernels.base import Choice
 from engine.language_model import LanguageModel
 from engine.messages import Kernel, KernelChoice, Precision, Proof, Quantisation
 from engine.model_config import ModelConfig, read_config, read_json
+from engine.model_folder import check_links
 from engine.packing import packed_folder
 from engine.paths import Paths
 from engine.preflight import DEFAULT_CONTEXT, Preflight, choose
@@ -73,6 +74,7 @@ def load(
     Raises what these raise, and the errors of `engine.errors` that concern models, kernels, files
     and memory.
     """
+    check_links(request.folder)
     config = read_config(request.folder)
     _check(request.quantisation)
     choice = _choice(request, config)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine.errors import DamagedFile, NotAModel, UnsupportedArchitecture, UnsupportedFeature
+from engine.model_folder import read_file
 
 FAMILIES = {
     "LlamaForCausalLM": "Llama",
@@ -115,12 +116,10 @@ class ModelConfig:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in `path`. Raises DamagedFile where it holds none."""
+    """Return the JSON object in `path`. Raises DamagedFile where it holds none, LinkLeavesFolder."""
     try:
-        if path.stat().st_size > _JSON_LIMIT:
-            raise DamagedFile(file=path, reason="it is too large for a configuration")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(read_file(path, _JSON_LIMIT).decode())
+    except (ValueError, RecursionError) as error:
         raise DamagedFile(file=path, reason=f"it is not readable JSON ({error})") from error
     if not isinstance(content, dict):
         raise DamagedFile(file=path, reason="it holds no JSON object")
@@ -130,7 +129,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def read_config(folder: Path) -> ModelConfig:
     """Return the configuration of the model in `folder`.
 
-    Raises NotAModel, DamagedFile, UnsupportedArchitecture or UnsupportedFeature.
+    Raises NotAModel, DamagedFile, LinkLeavesFolder, UnsupportedArchitecture or UnsupportedFeature.
     """
     path = folder / "config.json"
     if not path.is_file():

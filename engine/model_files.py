@@ -11,6 +11,7 @@ _INDEX = "model.safetensors.index.json"
 _SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.safetensors")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+_FILES = 10_000  # of a model's weights at most
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -56,9 +57,10 @@ def _indexed(index: Path) -> set[str]:
     if not isinstance(weight_map, dict) or not weight_map:
         raise DamagedFile(file=index, reason="it maps no weights to files")
     names = {str(name) for name in weight_map.values()}
+    _check_number(len(names), index)
     for name in names:
         # The index is input: a name must not lead out of the folder.
-        if Path(name).name != name or not name.endswith(".safetensors"):
+        if Path(name).name != name or not name.endswith(".safetensors") or not name.isprintable():
             raise DamagedFile(file=index, reason=f"it names the file {name[:80]!r}")
     return names
 
@@ -66,8 +68,13 @@ def _indexed(index: Path) -> set[str]:
 def _numbered(folder: Path) -> set[str]:
     """Return the files that are there, and those that their numbers say should be."""
     names = {path.name for path in folder.glob("*.safetensors")}
-    for name in tuple(names):
-        if shard := _SHARD.fullmatch(name):
-            stem, count = shard[1], shard[2]
-            names |= {f"{stem}-{n:05}-of-{count}.safetensors" for n in range(1, int(count) + 1)}
+    series = {(shard[1], shard[2]) for name in names if (shard := _SHARD.fullmatch(name))}
+    _check_number(len(names) + sum(int(count) for _, count in series), folder)
+    for stem, count in series:
+        names |= {f"{stem}-{n:05}-of-{count}.safetensors" for n in range(1, int(count) + 1)}
     return names
+
+
+def _check_number(count: int, place: Path) -> None:
+    if count > _FILES:
+        raise DamagedFile(file=place, reason=f"its weights are in {count:,} files")

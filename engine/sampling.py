@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import BadSetting
+from engine.errors import BadSetting, NoNumbers
 from engine.language_model import Logits
 from engine.messages import SamplingSettings
 
@@ -71,8 +71,11 @@ class Sampler:
         """Return the next token's id.
 
         logits: float32 [vocab]; context: the ids so far, which the repetition penalty looks at; its
-        last `answered` ids are of the answer, which the other two penalties look at.
+        last `answered` ids are of the answer, which the other two penalties look at. Raises
+        NoNumbers.
         """
+        if not np.isfinite(logits.max()):  # NaN is greater than all
+            raise NoNumbers()
         if self.repetition_penalty != 1.0 and context:
             logits = _penalise(logits, context, self.repetition_penalty)
         if answered and (self.presence_penalty or self.frequency_penalty):

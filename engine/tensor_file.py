@@ -34,6 +34,7 @@ _OTHERS: dict[str, np.dtype[Any]] = {
     "I64": np.dtype(np.int64),
 }
 _DTYPES = _FLOATS | _OTHERS
+_HEADER_LIMIT = 20_000_000  # bytes: some 200,000 tensors
 _LENGTH_BYTES = 8  # of the header's own length, little-endian, at the start of the file
 
 
@@ -61,6 +62,7 @@ class TensorFile:
 
     def __init__(self, path: Path) -> None:
         """Map the file. Raises SafetensorError, OSError or ValueError where it is damaged."""
+        _check_length(path)
         # The library checks the header: its size, and that every tensor lies within the file,
         # has the bytes that its shape needs and overlaps no other. It maps for torch alone.
         with safe_open(str(path), framework="np"):
@@ -81,6 +83,14 @@ class TensorFile:
         """Give back the memory of pages that were read; they are read again when needed."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._pages.madvise(mmap.MADV_DONTNEED)
+
+
+def _check_length(path: Path) -> None:
+    """Raise ValueError where the header is too long to be read twice."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+    if length > _HEADER_LIMIT:
+        raise ValueError(f"its header has {length:,} bytes")
 
 
 def _entries(pages: mmap.mmap) -> Mapping[str, Entry]:

@@ -9,6 +9,7 @@ from engine.errors import NoChatTemplate
 from engine.messages import ChatMessage
 from engine.model_config import read_json
 from engine.store.hub_cache import title_of
+from engine.tokenizer_bounds import bounded
 from engine.tokenizer_files import TokenizerFiles, read_tokenizer
 
 _WINDOW = 8  # ids of the text before, of which a token's text may depend on the last
@@ -31,8 +32,12 @@ class ChatTokenizer:
         return cls(files, _end_ids(folder, files), title_of(folder))
 
     def encode(self, text: str, adds_special: bool = True) -> list[int]:
-        """Return the ids of `text`, with the special tokens that the tokenizer itself adds."""
-        ids: list[int] = self._backend.encode(text, add_special_tokens=adds_special).ids
+        """Return the ids of `text`, with the special tokens that the tokenizer itself adds.
+
+        Raises TokenizerFailed.
+        """
+        with bounded(len(text)):
+            ids: list[int] = self._backend.encode(text, add_special_tokens=adds_special).ids
         return ids
 
     def render(self, messages: Sequence[ChatMessage]) -> str:
@@ -57,8 +62,9 @@ class ChatTokenizer:
         return self.encode(text, adds_special=False)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of `ids`, special tokens left out."""
-        text: str = self._backend.decode(ids, skip_special_tokens=True)
+        """Return the text of `ids`, special tokens left out. Raises TokenizerFailed."""
+        with bounded(len(ids)):
+            text: str = self._backend.decode(ids, skip_special_tokens=True)
         return text
 
     def name(self, token: int) -> str:

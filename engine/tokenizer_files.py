@@ -12,12 +12,17 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, pre_tokenizers, processors
 
-from engine.errors import DamagedFile, NotAModel, TernError
+from engine.errors import DamagedFile, NotAModel, TokenizerFailed
 from engine.model_config import read_json
+from engine.model_folder import read_file
+from engine.tokenizer_bounds import bounded, check_growth
 
 _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _TEMPLATE_FILE = "chat_template.jinja"
 _TEMPLATE_LIMIT = 4_000_000  # bytes
+_LIMIT = 100_000_000  # bytes of tokenizer.json: the largest known have a third of it
+_LOAD = 1_000_000  # as characters of a text: the time that reading the files may take
+_ADDED = 50_000  # tokens beside the vocabulary; more take minutes to be added
 _SPECIAL = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
 _MORE = "additional_special_tokens"
 _LLAMA, _QWEN = "LlamaTokenizer", "Qwen2Tokenizer"
@@ -52,13 +57,10 @@ def read_tokenizer(folder: Path) -> TokenizerFiles:
     if not any((folder / file).is_file() for file in _FILES):
         raise NotAModel(folder=folder, reason="it holds no tokenizer")
     try:
-        return _read(folder)
-    except TernError:
-        raise
-    except Exception as error:  # the library raises all kinds for a damaged file
-        reason = (
-            str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__
-        )
+        with bounded(_LOAD):
+            return _read(folder)
+    except TokenizerFailed as error:  # the library raises all kinds for a damaged file
+        reason = error.facts["reason"]
         raise DamagedFile(file=folder / "tokenizer.json", reason=reason) from error
 
 
@@ -68,7 +70,8 @@ def _read(folder: Path) -> TokenizerFiles:
     file, template = folder / "tokenizer.json", _template(folder, config)
     if kind not in _DEFAULTS or not file.is_file():
         return _by_transformers(folder, template)
-    backend = Tokenizer.from_file(str(file))
+    backend = Tokenizer.from_buffer(read_file(file, _LIMIT))
+    check_growth(backend)
     backend.no_truncation()
     backend.no_padding()
     backend.encode_special_tokens = bool(config.get("split_special_tokens"))
@@ -85,12 +88,17 @@ def _read(folder: Path) -> TokenizerFiles:
 def _by_transformers(folder: Path, template: str) -> TokenizerFiles:
     from transformers import AutoTokenizer
 
+    for key, value in _json(folder / "tokenizer_config.json").items():
+        # transformers opens files by such names, wherever they lie.
+        if key.endswith("_file") and isinstance(value, str) and Path(value).name != value:
+            raise ValueError(f"its {key} is {value!r}")
     tokenizer = AutoTokenizer.from_pretrained(
         str(folder), trust_remote_code=False, local_files_only=True
     )
     if not tokenizer.is_fast:
         raise NotAModel(folder=folder, reason=f"its tokenizer ({type(tokenizer).__name__}) is slow")
     backend = tokenizer.backend_tokenizer
+    check_growth(backend)
     backend.no_truncation()
     backend.no_padding()
     return TokenizerFiles(backend, tokenizer.special_tokens_map, template)
@@ -100,6 +108,8 @@ def _class(folder: Path, config: Mapping[str, Any]) -> str:
     """Return the name of transformers' class for the folder, without "Fast"."""
     model = _json(folder / "config.json")
     name = config.get("tokenizer_class") or model.get("tokenizer_class")
+    if not isinstance(name, str | None):
+        raise TypeError(f"its tokenizer_class is {str(name):.80}")
     name = name or _CLASSES.get(str(model.get("model_type")), "PreTrainedTokenizer")
     return str(name).removesuffix("Fast")
 
@@ -107,13 +117,18 @@ def _class(folder: Path, config: Mapping[str, Any]) -> str:
 def _template(folder: Path, config: Mapping[str, Any]) -> str:
     file = folder / _TEMPLATE_FILE
     if file.is_file():
-        if file.stat().st_size > _TEMPLATE_LIMIT:
-            raise DamagedFile(file=file, reason="it is too large for a chat template")
-        return file.read_text(encoding="utf-8")
+        return _text(file)
     template = config.get("chat_template") or ""
     if isinstance(template, list):
         template = {named["name"]: named["template"] for named in template}
     return str(template.get("default", "") if isinstance(template, dict) else template)
+
+
+def _text(file: Path) -> str:
+    try:
+        return read_file(file, _TEMPLATE_LIMIT).decode()
+    except UnicodeDecodeError as error:
+        raise DamagedFile(file=file, reason="it is no UTF-8 text") from error
 
 
 def _named_tokens(
@@ -155,6 +170,8 @@ def _add_tokens(backend: Tokenizer, listed: Iterable[AddedToken], named: Mapping
     known = {token.content for token in (*tokens, *backend.get_added_tokens_decoder().values())}
     for value in named.values():
         tokens += [_added_token(token) for token in _each(value) if _content(token) not in known]
+    if len(tokens) > _ADDED:
+        raise ValueError(f"it adds {len(tokens):,} tokens")
     backend.add_tokens(tokens)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeAlias
 import msgspec
 
 from engine import messages
-from engine.errors import FailedApart, NoModelLoaded, Stopped, TernError
+from engine.errors import FailedApart, NoModelLoaded, Stopped, TernError, showable
 from engine.hardware import Cpu, read_cpu
 from engine.messages import (
     AnyCommand,
@@ -125,7 +125,9 @@ class Worker:
             self._fail(command, error.kind, error.said, error.advice)
         except MemoryError:
             self._no_memory(command)
-        except Exception as error:
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # a compiled library's panic is no Exception
             if "can't allocate memory" in str(error):  # torch's DefaultCPUAllocator
                 self._no_memory(command)
                 return
@@ -135,7 +137,12 @@ class Worker:
 
     def _fail(self, command: _Request, kind: str, sentence: str, way_out: str) -> None:
         self._send(
-            Failed(request_id=command.request_id, kind=kind, sentence=sentence, way_out=way_out)
+            Failed(
+                request_id=command.request_id,
+                kind=kind,
+                sentence=showable(sentence),
+                way_out=way_out,
+            )
         )
 
     def _no_memory(self, command: _Request) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from engine.errors import AlreadyThere, DamagedFile, LinkLeavesFolder, NotAModel, UnwritableFolder
 from engine.model_config import read_config
 from engine.model_files import has_tokenizer, weight_files
+from engine.model_folder import home_of
 from engine.paths import Paths, make_folder
 from engine.settings import SettingsFile
 from engine.store.description import RemoteFile, needed_files
 from engine.store.files import OnProgress, check_space, copy_file, files_below
-from engine.store.hub_cache import is_snapshot
 from engine.store.local import StoredModel, find, imports_folder
 from engine.store.verify import why_not_safetensors
 
@@ -63,8 +63,7 @@ def check_folder(path: Path) -> Path:
 
 def _check_links(folder: Path) -> None:
     """Raise LinkLeavesFolder where a file of the model is a link to somewhere else."""
-    # A revision in a model cache is links to its repository's blobs.
-    home = (folder.parent.parent if is_snapshot(folder) else folder).resolve()
+    home = home_of(folder)
     for path in files_below(folder):
         target = path.resolve()
         if path.is_symlink() and not target.is_relative_to(home):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from engine.errors import DamagedFile, UnwritableFolder
+from engine.errors import DamagedFile, UnwritableFolder, reason_of
 from engine.model_files import weight_names
 from engine.models import LocalModel
 from engine.store.files import (
@@ -141,7 +141,7 @@ def why_not_safetensors(path: Path) -> str:
         with safe_open(str(path), framework="np") as opened:
             opened.keys()
     except (SafetensorError, OSError, ValueError) as error:
-        return str(error).splitlines()[0][:200].rstrip(".")
+        return reason_of(error)
     return ""
 
 

@@ -281,7 +281,7 @@ def test_a_broken_template_is_an_explained_failure(folder: Path, template: str) 
 def test_a_template_that_goes_on_and_on_is_ended(
     folder: Path, body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.chat_template._CPU_S", 0.2)
+    monkeypatch.setattr("engine.template_bounds._CPU_S", 0.2)
     preface = "{% set n = range(90000) %}{% set s = namespace(x=0) %}"
     tokenizer = with_template(folder, preface + body)
     with pytest.raises(BadChatTemplate, match="seconds"):
@@ -291,7 +291,7 @@ def test_a_template_that_goes_on_and_on_is_ended(
 def test_a_template_may_take_its_time_again_at_each_turn(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.chat_template._CPU_S", 0.5)
+    monkeypatch.setattr("engine.template_bounds._CPU_S", 0.5)
     tokenizer = with_template(folder, "{% for i in range(90000) %}{% endfor %}Hello")
     for _ in range(10):
         assert tokenizer.encode_chat(HELLO) == tokenizer.encode("Hello")
