@@ -25,12 +25,16 @@ _OURS = (MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit)
 @contextlib.contextmanager
 def bounded(characters: int) -> Iterator[None]:
     """Bound what the library does with so many characters. Raises TokenizerFailed."""
+    seconds, memory = _LEAST_S + characters / _PER_SECOND, _PER_CHARACTER * characters
+    with explained(), cpu_bound(seconds), memory_bound(_LEAST_MEMORY + memory):
+        yield
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Raise TokenizerFailed for whatever the library raises."""
     try:
-        with (
-            cpu_bound(_LEAST_S + characters / _PER_SECOND),
-            memory_bound(_LEAST_MEMORY + _PER_CHARACTER * characters),
-        ):
-            yield
+        yield
     except (*_OURS, TernError):
         raise
     except BaseException as error:  # a panic of the library's is no Exception

@@ -12,16 +12,17 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, pre_tokenizers, processors
 
+from engine.bounds import cpu_bound
 from engine.errors import DamagedFile, NotAModel, TokenizerFailed
 from engine.model_config import read_json
 from engine.model_folder import read_file
-from engine.tokenizer_bounds import bounded, check_growth
+from engine.tokenizer_bounds import check_growth, explained
 
 _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _TEMPLATE_FILE = "chat_template.jinja"
 _TEMPLATE_LIMIT = 4_000_000  # bytes
 _LIMIT = 100_000_000  # bytes of tokenizer.json: the largest known have a third of it
-_LOAD = 1_000_000  # as characters of a text: the time that reading the files may take
+_LOAD_S = 60.0  # CPU time to read and build it all
 _ADDED = 50_000  # tokens beside the vocabulary; more take minutes to be added
 _SPECIAL = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
 _MORE = "additional_special_tokens"
@@ -57,7 +58,7 @@ def read_tokenizer(folder: Path) -> TokenizerFiles:
     if not any((folder / file).is_file() for file in _FILES):
         raise NotAModel(folder=folder, reason="it holds no tokenizer")
     try:
-        with bounded(_LOAD):
+        with explained(), cpu_bound(_LOAD_S):
             return _read(folder)
     except TokenizerFailed as error:  # the library raises all kinds for a damaged file
         reason = error.facts["reason"]
@@ -109,7 +110,7 @@ def _class(folder: Path, config: Mapping[str, Any]) -> str:
     model = _json(folder / "config.json")
     name = config.get("tokenizer_class") or model.get("tokenizer_class")
     if not isinstance(name, str | None):
-        raise TypeError(f"its tokenizer_class is {str(name):.80}")
+        raise TypeError(f"its tokenizer_class is {name!s:.80}")
     name = name or _CLASSES.get(str(model.get("model_type")), "PreTrainedTokenizer")
     return str(name).removesuffix("Fast")
 

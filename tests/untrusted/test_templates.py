@@ -18,7 +18,7 @@ def _doubling(step: str, end: str = "") -> str:
 
 ENDLESS = {
     "loops": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
-    "macros": "{% macro m(n) %}{% if n %}{{ m(n-1) }}{{ m(n-1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+    "macros": "{% macro m(n) %}{{ m(n - 1) ~ m(n - 1) if n }}{% endmacro %}{{ m(60) }}",
     "slices": "{{ [1] | slice(10**9) | list }}",
     "made texts": "{{ lipsum(n=10**8) }}",
     "sums of lists": "{% set x = [1] * 1000 %}"
@@ -79,7 +79,8 @@ def test_namespaces_in_each_other_are_not_written_out() -> None:
 
 def test_what_honest_templates_do_is_done() -> None:
     source = (
-        "{{ messages[0].content ~ 1 ~ none ~ (messages | length) }} {{ ([1, 2] + [3]) | join('-') }}"
+        "{{ messages[0].content ~ 1 ~ none ~ (messages | length) }} "
+        "{{ ([1, 2] + [3]) | join('-') }}"
         "{% set a, b = 1, 2 %} {{ '%s-%d' % ('x', 3) }} {{ (1, 2)[0] + b }}"
         "{% for k, v in {'k': 'v'} | items %} {{ k }}{{ v }}{% endfor %}"
         "{% for k, v in {'k': 'v'}.items() %} {{ k }}{{ v }}{% endfor %}"
