@@ -4,15 +4,13 @@ Only ordinary files are read, of a bounded size, and none through a link that le
 folder: of a revision in a model cache, out of its repository, where its content lies. Light half.
 """
 
-import errno
 import os
-import stat
 from pathlib import Path
 
 from engine.errors import DamagedFile, LinkLeavesFolder
+from engine.store.files import read_ordinary
 from engine.store.hub_cache import is_snapshot
 
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 # What the engine and its libraries read in a folder; where other links lead is no matter.
 _READ = (".json", ".jinja", ".safetensors", ".model", ".txt", ".tiktoken")
 
@@ -24,12 +22,7 @@ def read_file(path: Path, limit: int) -> bytes:
     """
     check_link(path)
     try:
-        # It may have become a pipe since it was looked at, which would be waited for.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, "it is no ordinary file")
-            content = file.read(limit + 1)
+        content = read_ordinary(path, limit + 1)
     except OSError as error:
         raise DamagedFile(file=path, reason=error.strerror or str(error)) from error
     if len(content) > limit:

@@ -1,6 +1,7 @@
 """Files on disk: listed, counted, hashed, and copied so that the copy is known to be the same."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -15,12 +16,20 @@ OnProgress = Callable[[str, int, int], None]
 OnBytes = Callable[[int], None]
 
 _BUFFER = 4 << 20  # bytes
+_DEEPEST = 50  # folders in each other
+_OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Yield all that is no folder below `folder`, in order; links are yielded, not followed."""
+    """Yield all that is no folder below `folder`, in order; links are yielded, not followed.
+
+    What lies deeper than any repository of models has it is left out.
+    """
+    top = len(folder.parts)
     for parent, folders, names in os.walk(folder):
         folders.sort()
+        if len(Path(parent).parts) - top >= _DEEPEST:
+            folders.clear()
         links = [name for name in folders if (Path(parent) / name).is_symlink()]
         yield from (Path(parent) / name for name in sorted([*names, *links]))
 
@@ -45,6 +54,18 @@ def is_readable(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def read_ordinary(path: Path, limit: int) -> bytes:
+    """Return the first `limit` bytes of an ordinary file. Raises OSError, also for anything else.
+
+    What is a pipe or a device, or has become one meanwhile, is not waited for.
+    """
+    descriptor = os.open(path, _OPENING)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file")
+        return file.read(limit)
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:

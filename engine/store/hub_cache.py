@@ -8,15 +8,18 @@ Read here and not by huggingface_hub's scan, which leaves out a repository where
 missing, and takes files outside of the cache that a link leads to for blobs.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.settings import Settings
-from engine.store.files import files_below
+from engine.store.files import files_below, read_ordinary
 
 _REPO = "models--"
+_REPO_NAME = re.compile(r"models--[\w.-]+")
 _MAIN = "main"
+_REF_LIMIT = 200  # bytes of a commit's name
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def repo_folder(root: Path, repo: str) -> Path:
 def repo_folders(root: Path) -> dict[str, Path]:
     """Return the folders of all model repositories under `root` by the repository's name."""
     try:
-        folders = sorted(path for path in root.iterdir() if path.name.startswith(_REPO))
+        folders = sorted(path for path in root.iterdir() if _REPO_NAME.fullmatch(path.name))
     except OSError:
         return {}
     return {
@@ -166,7 +169,7 @@ def _refs(folder: Path) -> dict[str, list[str]]:
     refs: dict[str, list[str]] = {}
     for path in files_below(folder):
         try:
-            commit = path.read_text(encoding="utf-8").strip()
+            commit = read_ordinary(path, _REF_LIMIT).decode().strip()
         except (OSError, ValueError):
             continue
         refs.setdefault(commit, []).append(path.relative_to(folder).as_posix())

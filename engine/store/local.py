@@ -3,16 +3,15 @@
 Reads names, sizes and config.json, never weights, and never asks the network.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from engine.errors import DamagedFile, ModelNotFound, NotAModel, TernError
+from engine.errors import DamagedFile, LinkLeavesFolder, ModelNotFound, NotAModel, TernError
 from engine.messages import Precision
-from engine.model_config import ModelConfig, read_config
+from engine.model_config import ModelConfig, read_config, read_json
 from engine.model_files import has_tokenizer, weight_files
 from engine.models import LocalModel, demo_model, local_model, resolve
 from engine.paths import Paths
@@ -189,7 +188,9 @@ def _is_causal_lm(config_file: Path) -> bool:
     if config_file.is_symlink() and not is_readable(config_file):
         return True
     try:
-        config = json.loads(config_file.read_text(encoding="utf-8"))
-        return any(str(name).endswith(_CAUSAL) for name in config["architectures"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        names = read_json(config_file).get("architectures")
+    except LinkLeavesFolder:  # which the list then says
+        return True
+    except TernError:
         return False
+    return isinstance(names, list) and any(str(name).endswith(_CAUSAL) for name in names)
