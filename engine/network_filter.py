@@ -42,7 +42,9 @@ def why_not_here() -> str:
     if not sys.platform.startswith("linux"):
         return f"{platform.system()} has no filter of system calls that a program can set"
     if platform.machine() not in _MACHINES or struct.calcsize("P") != 8:
-        return f"Tern knows the system calls of x86-64 and aarch64, not those of {platform.machine()}"
+        return (
+            f"Tern knows the system calls of x86-64 and aarch64, not those of {platform.machine()}"
+        )
     return ""
 
 

@@ -76,5 +76,3 @@ def test_a_hostile_folder_ends_in_words_in_transformers_too(
     name: str, trial: Trial, folder: Path
 ) -> None:
     test_a_hostile_folder_ends_in_words(name, trial, folder)
-
-

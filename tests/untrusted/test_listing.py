@@ -61,9 +61,9 @@ SPOILT: dict[str, Callable[[Path, Path], object]] = {
     "shards without end": lambda s, _: [
         (s / f"{n}-00001-of-99999.safetensors").touch() for n in range(300)
     ],
-    "names that are no text": lambda s, _: (
-        Path(os.fsdecode(bytes(s) + b"/\xff.safetensors")).touch()
-    ),
+    "names that are no text": lambda s, _: Path(
+        os.fsdecode(bytes(s) + b"/\xff.safetensors")
+    ).touch(),
 }
 
 
