@@ -34,7 +34,7 @@ def cpu_bound(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def memory_bound(more: int) -> Iterator[None]:
-    """Let the process map no more than `more` bytes besides what it has; then MemoryError is raised.
+    """Let the process map no more than `more` bytes besides what it has; more is a MemoryError.
 
     Its other threads are bound meanwhile too.
     """

@@ -16,7 +16,10 @@ class Checkpoint:
     """The tensors of one model, read by name, each mapped where it lies in its file."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the files' headers. Raises NotAModel, PickleOnly, DamagedFile or LinkLeavesFolder."""
+        """Open the files' headers.
+
+        Raises NotAModel, PickleOnly, DamagedFile or LinkLeavesFolder.
+        """
         self.folder = folder
         self.files = weight_files(folder)
         self._opened = {file: _open(file) for file in self.files}

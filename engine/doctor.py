@@ -71,7 +71,8 @@ class Report:
     """All that `tern doctor` tells. Memory in bytes; None as a version: not installed.
 
     core_built: whether Tern's compiled kernels are there. ipex_isa is the level that IPEX itself
-    finds; None where it was not asked.
+    finds; None where it was not asked. network_problem: why the kernel does not keep the engine
+    from the internet, "" where it does; None where it was not asked.
     """
 
     versions: dict[str, str | None]
@@ -90,6 +91,7 @@ class Report:
     models: tuple[StoredModel, ...]
     core_built: bool = True
     ipex_isa: str | None = None
+    network_problem: str | None = None
 
 
 def examine(paths: Paths, cpu: Cpu) -> Report:

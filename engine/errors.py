@@ -40,7 +40,7 @@ class TernError(Exception):
 
 
 def showable(text: str) -> str:
-    """Return `text` on one line: what files and names hold can break lines, or be no text at all."""
+    """Return `text` on one line: what files and names hold can break lines, or be no text."""
     if text.isprintable():
         return text
     text = " ".join(text.split())

@@ -116,7 +116,7 @@ class ModelConfig:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in `path`. Raises DamagedFile where it holds none, LinkLeavesFolder."""
+    """Return the JSON object in `path`. Raises LinkLeavesFolder, or DamagedFile for none."""
     try:
         content = json.loads(read_file(path, _JSON_LIMIT).decode())
     except (ValueError, RecursionError) as error:

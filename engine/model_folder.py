@@ -4,7 +4,6 @@ Only ordinary files are read, of a bounded size, and none through a link that le
 folder: of a revision in a model cache, out of its repository, where its content lies. Light half.
 """
 
-import os
 from pathlib import Path
 
 from engine.errors import DamagedFile, LinkLeavesFolder
@@ -33,11 +32,11 @@ def read_file(path: Path, limit: int) -> bytes:
 def check_links(folder: Path) -> None:
     """Raise LinkLeavesFolder where a file that would be read is a link to somewhere else."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(_READ))
+        files = sorted(path for path in folder.iterdir() if path.name.endswith(_READ))
     except OSError:
         return  # what is missing is the readers' to say
-    for name in names:
-        check_link(folder / name)
+    for file in files:
+        check_link(file)
 
 
 def check_link(path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Nothing may connect without a declared purpose, and nothing at all while sealed mode is on. An
 audit hook (PEP 578) holds that for all of Python's sockets, whichever library opens them. It
-cannot see sockets that compiled code opens by itself; nothing that Tern uses does so.
+cannot see sockets that compiled code opens by itself; nothing that Tern uses does so, and in the
+engine's process the kernel holds it to that (`engine/network_filter.py`).
 """
 
 import contextlib

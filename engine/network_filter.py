@@ -1,9 +1,9 @@
 """No internet sockets for this process, by the kernel: what compiled code does is held to it too.
 
 `engine.network.refuse_all` sees Python's sockets alone. Here a filter of system calls (seccomp, of
-Linux on x86-64 and aarch64) lets `socket` fail with EACCES for each family but Unix's, and io_uring,
-which can make sockets by itself, with EPERM. It holds for all threads, for every process that is
-started later, and cannot be taken back. Sockets that were inherited open are left as they are.
+Linux on x86-64 and aarch64) lets `socket` fail with EACCES for each family but Unix's, and
+io_uring, which can make sockets by itself, with EPERM. It holds for all threads, for every process
+that is started later, and cannot be taken back. Sockets that were inherited open are left alone.
 https://docs.kernel.org/userspace-api/seccomp_filter.html
 """
 
@@ -42,9 +42,7 @@ def why_not_here() -> str:
     if not sys.platform.startswith("linux"):
         return f"{platform.system()} has no filter of system calls that a program can set"
     if platform.machine() not in _MACHINES or struct.calcsize("P") != 8:
-        return (
-            f"Tern knows the system calls of x86-64 and aarch64, not those of {platform.machine()}"
-        )
+        return f"Tern does not know the system calls of {platform.machine()}"
     return ""
 
 

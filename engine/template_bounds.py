@@ -138,7 +138,7 @@ class _Measured(NodeTransformer):
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), _CONCAT)
 
 
-def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
+def _filtered(node: Any, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 

@@ -37,6 +37,7 @@ from engine.messages import (
     Stop,
 )
 from engine.network import refuse_all
+from engine.network_filter import deny_internet
 
 if TYPE_CHECKING:
     from engine.assembly import OnProgress
@@ -356,6 +357,7 @@ def main() -> NoReturn:
     """
     refuse_all()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    deny_internet()
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 
-from engine.cli import console, ipex_level
+from engine.cli import console, ipex_level, network_filter
 from engine.cli.session import ClientFactory
 from engine.doctor import KernelAdvice, Report, examine
 from engine.hardware import read_cpu
@@ -16,7 +16,7 @@ from engine.paths import Paths
 def run(args: argparse.Namespace, _make_client: ClientFactory) -> int:
     """Run the command."""
     cpu = read_cpu()
-    report = examine(Paths.default(), cpu)
+    report = replace(examine(Paths.default(), cpu), network_problem=network_filter.problem_apart())
     if ipex_installed():
         # What the kernels will really run on: IPEX may see less than the flags say.
         report = replace(report, ipex_isa=ipex_level.level_apart(cpu))
@@ -38,6 +38,7 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     yield "native core", "compiled, for every instruction set" if report.core_built else missing
     if report.versions.get("ipex"):
         yield "IPEX computes on", report.ipex_isa or "nothing: it cannot be imported here"
+    yield "engine's network", _network(report.network_problem)
     limit = f", limited to {report.quota:g} CPUs" if report.quota else ""
     yield "threads", f"{report.threads} on cores {_ranges(report.cores)}{limit}"
     available, total = console.size(report.memory_available), console.size(report.memory_total)
@@ -60,6 +61,13 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     for model in report.models:
         problem = f" ({model.problem})" if model.problem else ""
         yield "model", f"{model.name}, {console.size(model.size)}, {model.folder}{problem}"
+
+
+def _network(problem: str | None) -> str:
+    if problem == "":
+        return "none: the kernel refuses its processes every internet socket"
+    because = f" ({problem})" if problem else ""
+    return f"refused by Tern alone, to all of Python's sockets, not by the kernel{because}"
 
 
 def _exception(advice: KernelAdvice) -> str:

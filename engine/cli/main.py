@@ -21,6 +21,7 @@ from engine.cli import (
     ipex_level,
     models,
     network,
+    network_filter,
     perplexity,
     sizing,
     threads,
@@ -46,6 +47,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, ClientFactory], int]] = {
     "network": network.run,
     "read-bandwidth": bandwidth.run,
     "ipex-level": ipex_level.run,
+    "network-filter": network_filter.run,
 }
 
 

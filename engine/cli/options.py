@@ -60,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_json(network)
     # `bench` and `doctor` run these as processes of their own; the help leaves them out.
     commands.add_parser("ipex-level", allow_abbrev=False)
+    commands.add_parser("network-filter", allow_abbrev=False)
     bandwidth = commands.add_parser("read-bandwidth", allow_abbrev=False)
     bandwidth.add_argument("--cores", required=True)
     return parser

@@ -13,6 +13,7 @@ from engine.doctor import FLAGS_THAT_MATTER, advise, why_not_writable
 from engine.hardware import Isa
 from engine.kernels.base import ipex_installed
 from engine.messages import Metrics, Precision
+from engine.network_filter import why_not_here
 
 MEASURED = (
     "prompt_tokens",
@@ -158,6 +159,9 @@ def test_doctor(tern, home):
     assert shown.code == 0
     assert report["cpu"] in shown.out
     assert "--kernel ipex" in shown.out
+    filtered = not why_not_here()
+    assert (report["network_problem"] == "") is filtered
+    assert ("the kernel refuses its processes every internet socket" in shown.out) is filtered
 
 
 def test_doctor_says_what_is_not_writable(tern, monkeypatch):

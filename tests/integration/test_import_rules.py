@@ -45,6 +45,7 @@ LIGHT = {
     "messages",
     "model_config",
     "model_files",
+    "model_folder",
     "models",
     "network",
     "observed",

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.client import EngineClient
 from engine.errors import OfflineByVariable, Sealed, UndeclaredConnection
+from engine.messages import Ready
 from engine.network import Ledger, Network
+from engine.network_filter import deny_internet, is_denied, why_not_here
+from engine.paths import Paths
 from engine.store.hub import Hub
 from tests.store.hub_server import HubServer
 
@@ -244,3 +248,73 @@ def test_the_engine_process_connects_to_nothing(listener: socket.socket) -> None
     )
     said = json.loads(run.stderr.splitlines()[-1])
     assert said == ["UndeclaredConnection", "UndeclaredConnection"]
+
+
+_UNSEEN = """
+import ctypes, json, socket, subprocess, sys, threading
+import engine.worker
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+def made(family):
+    return libc.socket(family, 1, 0) >= 0
+
+def leak(self):
+    ready.set()
+    thread.join()
+    child = "import ctypes; print(ctypes.CDLL(None).socket(2, 1, 0) >= 0)"
+    started = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True)
+    found = {
+        "internet": [made(socket.AF_INET), made(socket.AF_INET6), made(socket.AF_PACKET)],
+        "earlier thread": found_elsewhere,
+        "later process": started.stdout.strip(),
+        "unix": made(socket.AF_UNIX),
+        "io_uring": libc.syscall(425, 1, 0) >= 0 or ctypes.get_errno() != 1,
+    }
+    print(json.dumps(found), file=sys.stderr)
+
+found_elsewhere, ready = [], threading.Event()
+
+def other():
+    ready.wait()
+    found_elsewhere.append(made(socket.AF_INET))
+
+thread = threading.Thread(target=other)
+thread.start()
+assert made(socket.AF_INET)
+engine.worker.Worker.run = leak
+sys.exit(engine.worker.main())
+"""
+
+
+@pytest.mark.skipif(bool(why_not_here()), reason=why_not_here())
+def test_the_kernel_keeps_compiled_code_of_the_engine_from_the_internet(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _UNSEEN]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert json.loads(run.stderr.splitlines()[-1]) == {
+        "internet": [False, False, False],
+        "earlier thread": [False],
+        "later process": "False",
+        "unix": True,
+        "io_uring": False,
+    }, run.stderr
+
+
+@pytest.mark.skipif(bool(why_not_here()), reason=why_not_here())
+def test_the_engine_s_own_processes_run_behind_the_filter(tern_home: Path) -> None:
+    """The real one, started as the window starts it: the kernel says so of each of its threads."""
+    client = EngineClient(Paths.default())
+    client.start()
+    try:
+        assert isinstance(next(client.events()), Ready)
+        for task in Path(f"/proc/{client.pid}/task").iterdir():
+            status = (task / "status").read_text()
+            assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status
+    finally:
+        client.close()
+
+
+def test_another_machine_is_told_what_holds_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    assert "riscv64" in why_not_here() and deny_internet() == why_not_here()
+    assert not is_denied()

@@ -1,8 +1,9 @@
-"""Thousands of folders that chance has spoilt, through a real engine: none ends it, each in words."""
+"""Folders that chance has spoilt, through a real engine: none ends it, each ends in words."""
 
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def test_thousands_of_folders_spoilt_by_chance(
         _run(trial, tmp_path, range(1000, 1000 + _MANY))
     finally:
         with capsys.disabled():
-            print(f"\nuntrusted: {trial.summary()}")
+            sys.stdout.write(f"\nuntrusted: {trial.summary()}\n")
 
 
 _JSON = st.recursive(
@@ -57,26 +58,12 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=8,
 )
-_KEYS = st.sampled_from(
-    [
-        "architectures",
-        "hidden_size",
-        "hidden_act",
-        "num_attention_heads",
-        "num_key_value_heads",
-        "vocab_size",
-        "intermediate_size",
-        "num_hidden_layers",
-        "head_dim",
-        "max_position_embeddings",
-        "sliding_window",
-        "use_sliding_window",
-        "rms_norm_eps",
-        "rope_theta",
-        "rope_scaling",
-        "quantization_config",
-    ]
-)
+_NAMES = """
+    architectures hidden_size hidden_act num_attention_heads num_key_value_heads vocab_size
+    intermediate_size num_hidden_layers head_dim max_position_embeddings sliding_window
+    use_sliding_window rms_norm_eps rope_theta rope_scaling quantization_config
+"""
+_KEYS = st.sampled_from(_NAMES.split())
 _PLAIN = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
