@@ -9,7 +9,7 @@ from engine.errors import NoChatTemplate
 from engine.messages import ChatMessage
 from engine.model_config import read_json
 from engine.store.hub_cache import title_of
-from engine.tokenizer_bounds import bounded
+from engine.tokenizer_bounds import bounded, decoding
 from engine.tokenizer_files import TokenizerFiles, read_tokenizer
 
 _WINDOW = 8  # ids of the text before, of which a token's text may depend on the last
@@ -63,7 +63,7 @@ class ChatTokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of `ids`, special tokens left out. Raises TokenizerFailed."""
-        with bounded(len(ids)):
+        with decoding():
             text: str = self._backend.decode(ids, skip_special_tokens=True)
         return text
 

@@ -31,6 +31,13 @@ def bounded(characters: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def decoding() -> Iterator[None]:
+    """Bound the time of what is done for each token, whose memory `check_growth` has bounded."""
+    with explained(), cpu_bound(_LEAST_S):
+        yield
+
+
+@contextlib.contextmanager
 def explained() -> Iterator[None]:
     """Raise TokenizerFailed for whatever the library raises."""
     try:
