@@ -37,7 +37,17 @@ _NAMES = (
     "tokens class of code",
     "configuration code",
 )
-_SYSTEM = ("/usr/", "/lib", "/etc/", "/proc/", "/sys/", "/dev/null", "/dev/urandom", "/dev/shm", "/sys")
+_SYSTEM = (
+    "/usr/",
+    "/lib",
+    "/etc/",
+    "/proc/",
+    "/sys/",
+    "/dev/null",
+    "/dev/urandom",
+    "/dev/shm",
+    "/sys",
+)
 
 
 def _template_that_includes(folder: Path) -> None:
