@@ -25,18 +25,23 @@ class WayOut(StrEnum):
 
     RESTART = mark("Start the engine again")
     OPEN_LOG = mark("Open log")
+    LOAD_OTHERWISE = mark("Load in {precision}")
     LOAD = mark("Load again")
     LOAD_ANYWAY = mark("Load anyway")
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that went wrong: a sentence, a way out, and what can be done at once."""
+    """Something that went wrong: a sentence, a way out, and what can be done at once.
+
+    precision: of `WayOut.LOAD_OTHERWISE`.
+    """
 
     sentence: str
     way_out: str = ""
     offers: tuple[WayOut, ...] = ()
     log_file: str = ""
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True)

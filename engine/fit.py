@@ -197,4 +197,5 @@ def check_memory(
         needed=f"{needed / 1e9:.1f} GB",
         free=f"{free / 1e9:.1f} GB",
         advice=f"Choose {fitting[0]}, which fits." if fitting else "Choose a smaller model.",
+        fitting=fitting[0] if fitting else None,
     )

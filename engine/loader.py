@@ -16,7 +16,7 @@ from engine.kernels.base import Choice
 from engine.language_model import LanguageModel
 from engine.messages import Kernel, KernelChoice, Precision, Proof, Quantisation
 from engine.model_config import ModelConfig, read_config, read_json
-from engine.packing import packed_folder
+from engine.packing import OnRemark, packed_folder
 from engine.paths import Paths
 from engine.preflight import DEFAULT_CONTEXT, Preflight, choose
 from engine.proof import prove
@@ -46,7 +46,7 @@ class LoadRequest:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model with what is known of it. Sizes in bytes."""
+    """A model with what is known of it. Sizes in bytes. remarks: see `engine.messages.Loaded`."""
 
     model: LanguageModel
     tokenizer: ChatTokenizer
@@ -58,6 +58,7 @@ class LoadedModel:
     kv_bytes_per_token: int
     proof: Proof
     generation_defaults: Mapping[str, object]
+    remarks: tuple[str, ...] = ()
 
 
 Quantise: TypeAlias = Callable[[LoadRequest, OnProgress], None]
@@ -73,7 +74,7 @@ def load(
     Raises what these raise, and the errors of `engine.errors` that concern models, kernels, files
     and memory.
     """
-    config = read_config(request.folder)
+    config, remarks = read_config(request.folder), list[str]()
     _check(request.quantisation)
     choice = _choice(request, config)
     context = _context(request.context_length, config)
@@ -95,13 +96,17 @@ def load(
         model, isa, proof = _in_float32(request, config, context, on_progress)
     elif choice.kernel is Kernel.IPEX:
         _use_openmp(request.cpu)
-        model, isa, proof = _on_ipex(request, config, tokenizer, context, on_progress)
+        model, isa, proof = _on_ipex(
+            request, config, tokenizer, context, on_progress, remarks.append
+        )
     else:
         _refuse_options_of_ipex(request, choice)
         if choice.kernel is Kernel.TORCH:
             _use_openmp(request.cpu)
         settled = replace(request, kernel="torch" if choice.kernel is Kernel.TORCH else "native")
-        native, isa = _native(settled, config, context, quantise or quantise_here, on_progress)
+        native, isa = _native(
+            settled, config, context, quantise or quantise_here, on_progress, remarks.append
+        )
         model, proof = native, prove(native, request.precision, choice.kernel)
     return LoadedModel(
         model=model,
@@ -114,6 +119,7 @@ def load(
         kv_bytes_per_token=model.kv_bytes_per_token,
         proof=proof,
         generation_defaults=_generation_defaults(request.folder),
+        remarks=tuple(remarks),
     )
 
 
@@ -202,6 +208,7 @@ def _on_ipex(
     tokenizer: ChatTokenizer,
     context: int,
     on_progress: OnProgress,
+    on_remark: OnRemark,
 ) -> tuple[LanguageModel, str, Proof]:
     on_progress("Starting IPEX", 0, 1)
     from engine.kernels.ipex import loading  # takes seconds
@@ -215,6 +222,7 @@ def _on_ipex(
         cache=request.paths.packed,
         sequences=lambda: calibration_ids(request.quantisation, tokenizer, config),
         calibration_text=calibration_text(request.quantisation),
+        on_remark=on_remark,
     )
     model, isa = loading.load(ipex_request, on_progress)
     return model, isa.name, model.facts.proof
@@ -226,6 +234,7 @@ def _native(
     context: int,
     quantise: Quantise,
     on_progress: OnProgress,
+    on_remark: OnRemark,
 ) -> tuple[NativeModel, str]:
     """Return the model and the instruction sets that it computes with."""
     source = Source(Checkpoint(request.folder), config)
@@ -234,7 +243,7 @@ def _native(
         return kit.published(source, on_progress), isa
     folder = _packed_folder(request, source, kit)
     work = functools.partial(quantise, request, on_progress)
-    return assemble(source, kit, folder, work, on_progress), isa
+    return assemble(source, kit, folder, work, on_progress, on_remark), isa
 
 
 def quantise_here(request: LoadRequest, on_progress: OnProgress) -> None:

@@ -61,7 +61,7 @@ def test_killing_the_engine_in_mid_answer_keeps_the_partial_answer(
     partial = shown(real)[1]
     assert len(partial) > 5
     assert real.window.chat.notice.isVisible()
-    assert "memory ran out" in real.window.chat.notice.sentence.text()
+    assert "killed the engine" in real.window.chat.notice.sentence.text()
     click(qtbot, real.window.chat.notice.buttons[WayOut.RESTART])
     wait_for(qtbot, real, State.READY)
     assert shown(real)[1] == partial

@@ -24,7 +24,7 @@ def test_a_crash_in_mid_answer_keeps_the_answer_and_explains(ready: Desktop, qtb
     assert shown(ready) == ["please crash", "These words stay"]
     assert "cut short" in ready.window.chat.transcript.views[1].caption.text()
     notice = ready.window.chat.notice
-    assert notice.isVisible() and "memory ran out" in notice.sentence.text()
+    assert notice.isVisible() and "killed the engine" in notice.sentence.text()
     assert (
         notice.buttons[WayOut.RESTART].isVisible() and notice.buttons[WayOut.OPEN_LOG].isVisible()
     )
