@@ -99,7 +99,8 @@ class Watchdog:
         self._is_alarmed = False
         self._is_reading = True  # the prompt of the next answer
         self._ticked, self._sleep = clock(), self._slept()
-        self._seen: Look | None = None
+        self._was_stopped = False
+        self._active: tuple[Look, float] | None = None  # when it was last seen to do something
         self._begin_anew()
 
     @property
@@ -148,22 +149,22 @@ class Watchdog:
         return None if look is None else self._judge(look, now)
 
     def _judge(self, look: Look, now: float) -> Stalled | Recovered | None:
-        before, self._seen = self._seen, look
+        was_stopped, self._was_stopped = self._was_stopped, look.is_stopped
         quiet = now - self._progressed
         if look.is_stopped:
-            if before and before.is_stopped and quiet >= self._limits.stopped:
+            if was_stopped and quiet >= self._limits.stopped:
                 return self._alarm(*_STOPPED)
             return None
-        if before is None or before.is_stopped or _is_active(before, look, self._limits.tick):
-            self._active = now
+        if was_stopped:  # it goes on, before it has anything to tell
+            self._begin_anew()
+            return self._calm()
+        if self._active is None or _is_active(*self._active, look, now):
+            self._active = (look, now)
         if look.waits_for_disk:
             return self._alarm(*_DISK, quiet) if quiet >= self._limits.disk else None
-        if quiet >= self._limits.idle and now - self._active >= 0.75 * self._limits.idle:
+        if quiet >= self._limits.idle and now - self._active[1] >= 0.75 * self._limits.idle:
             return self._alarm(*_IDLE, quiet)
-        if quiet >= self._patience():
-            return self._alarm(*_BUSY, quiet)
-        # One that was stopped goes on before it has anything to tell.
-        return self._calm() if before and before.is_stopped else None
+        return self._alarm(*_BUSY, quiet) if quiet >= self._patience() else None
 
     def _patience(self) -> float:
         """Return how long one that computes may take for a step."""
@@ -183,8 +184,8 @@ class Watchdog:
         return Recovered() if was_alarmed else None
 
     def _begin_anew(self) -> None:
-        self._progressed = self._active = self._clock()
-        self._seen = None
+        self._progressed = self._clock()
+        self._was_stopped, self._active = False, None
 
 
 _WAIT = "It is left as it is, in case it goes on. What has been written is kept either way."
@@ -196,11 +197,13 @@ _IDLE = ("The engine has stood still for {time}: it neither computes nor reads."
 _DISK = ("The engine has been waiting for the disk for {time}.", _WAIT)
 _BUSY = ("The engine has computed for {time} without getting any further.", _WAIT)
 
-_LEAST_SHARE = 0.02  # of one core: more than the pulse takes
+# More than the pulse takes, and threads that wait for the interpreter.
+_LEAST_CPU_S, _LEAST_SHARE = 0.05, 0.02  # seconds, and of one core
 
 
-def _is_active(before: Look, now: Look, seconds: float) -> bool:
-    return now.cpu_s - before.cpu_s > _LEAST_SHARE * seconds or now.pages > before.pages
+def _is_active(before: Look, since: float, look: Look, now: float) -> bool:
+    least = max(_LEAST_CPU_S, _LEAST_SHARE * (now - since))
+    return look.cpu_s - before.cpu_s > least or look.pages > before.pages
 
 
 def _duration(seconds: float) -> str:

@@ -49,7 +49,9 @@ class Witness:
         if not isinstance(event, Memory):
             return
         self._room = room_of(self._pid)
-        if time.monotonic() - self._counts[-1].at > _LOOKS_S:
+        last = self._counts[-1]
+        has_moved = kill_counter(self._pid) != last.counter
+        if has_moved or time.monotonic() - last.at > _LOOKS_S:
             self._count()
 
     def evidence(self, exit_code: int, log: Path) -> Evidence:
