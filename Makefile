@@ -4,13 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test lint sanitize screenshots translations icons package smoke deb clean
+.PHONY: run test soak lint sanitize screenshots translations icons package smoke deb clean
 
 run: $(READY)
 	$(BIN)/tern
 
 test: $(READY) lint
 	QT_QPA_PLATFORM=offscreen $(BIN)/pytest
+
+# Each fault again and again, counted: minutes.
+soak: $(READY)
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m soak --timeout 3600
 
 lint: $(READY)
 	$(BIN)/ruff check .

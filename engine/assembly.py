@@ -64,19 +64,19 @@ def assemble(
 
     Where they are missing or damaged, quantise() makes them first.
     """
-    _make(folder, quantise, on_progress, on_remark)
+    model = source.checkpoint.folder
+
+    def make() -> None:
+        if is_sound(folder, model, on_progress, on_remark):
+            return
+        with packing_alone(folder, on_progress):
+            # Another window may have made them meanwhile.
+            if not is_sound(folder, model, on_progress, on_remark):
+                quantise()
+
+    make()
     try:
         return kit.packed(source, folder, on_progress)
     except FileNotFoundError:  # another window has just deleted them
-        _make(folder, quantise, on_progress, on_remark)
+        make()
         return kit.packed(source, folder, on_progress)
-
-
-def _make(
-    folder: Path, quantise: Callable[[], None], on_progress: OnProgress, on_remark: OnRemark
-) -> None:
-    if is_sound(folder, on_progress, on_remark):
-        return
-    with packing_alone(folder, on_progress):
-        if not is_sound(folder, on_progress, on_remark):  # another window may have made them
-            quantise()

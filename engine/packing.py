@@ -44,15 +44,15 @@ def packed_folder(root: Path, source: Source, layout: str, calibration: str) -> 
     return cache_folder(root, model, facts, layout)
 
 
-def is_sound(folder: Path, on_progress: OnProgress, on_remark: OnRemark) -> bool:
-    """Return whether whole packed weights lie in `folder`, each bit of them as it was written.
+def is_sound(folder: Path, model: Path, on_progress: OnProgress, on_remark: OnRemark) -> bool:
+    """Return whether whole packed weights of `model` lie in `folder`, each bit as it was written.
 
     Damaged ones are deleted, and the person is told by on_remark(sentence). Raises MemoryError.
     """
     if not has_manifest(folder):
         return False
     on_progress("Checking packed weights", 0, 1)
-    problem = damage(folder)
+    problem = damage(folder, model)
     if not problem or not has_manifest(folder):  # deleted meanwhile, by another window
         return not problem
     _log.warning("packed weights in %s are damaged: %s", folder, problem)

@@ -63,18 +63,18 @@ def has_manifest(folder: Path) -> bool:
     return (folder / _MANIFEST).is_file()
 
 
-def damage(folder: Path) -> str:
-    """Return what is wrong with the packed weights in `folder`, "" where nothing is.
+def damage(folder: Path, model: Path) -> str:
+    """Return what is wrong with the packed weights of `model` in `folder`, "" where nothing is.
 
     Reads every byte: a bit that has flipped would be answered from for ever. Raises MemoryError.
     """
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        expected = dict(manifest["checksums"])
+        expected, source = dict(manifest["checksums"]), manifest["source"]
     except (OSError, ValueError, KeyError, TypeError):
-        return "its list of files cannot be read"
-    if not expected:
-        return "its list of files is empty"
+        return "manifest.json cannot be read"
+    if not expected or source != identity(model):
+        return "manifest.json is not as it was written"
     with ThreadPoolExecutor(_READERS) as readers:
         found = dict(
             zip(expected, readers.map(_checked, (folder / n for n in expected)), strict=True)

@@ -92,6 +92,7 @@ def test_the_systems_own_killing_is_told_from_anybody_elses(start: StartEngine) 
         assert crash.cause == Cause.KILLED, "nobody was killed for memory this time"
 
 
+@pytest.mark.soak
 def test_quantising_that_takes_too_much_ends_alone(start: StartEngine, small: Path) -> None:
     """The system kills the second process, and the engine says so and goes on."""
     with memory_group(limit=130 * MB) as group:
@@ -159,6 +160,7 @@ def test_a_packed_file_that_shrinks_below_an_engine_is_named_and_mended(
     assert isinstance(engine.answer(), Done)
 
 
+@pytest.mark.soak
 def test_another_window_may_delete_what_this_one_has_mapped(
     start: StartEngine, small: Path
 ) -> None:

@@ -96,7 +96,7 @@ def _graph(request: IpexRequest, level: Isa, on_step: OnProgress) -> tuple[Graph
 
 def _kept(request: IpexRequest, folder: Path, on_step: OnProgress) -> tuple[Graph, Facts] | None:
     """Return the graph in `folder`, None where there is none that is of use."""
-    if not is_sound(folder, on_step, request.on_remark):
+    if not is_sound(folder, request.folder, on_step, request.on_remark):
         return None
     on_step("Reading the quantised graph", 0, 1)
     graph, facts = saved.read(folder)
