@@ -352,5 +352,7 @@ def _show_beginning(desktop: Desktop) -> None:
     settings = desktop.settings
     desktop.window.chat.header.show_selection(desktop.controller.selection)
     desktop.window.chat.composer.show_state(desktop.controller.state)
+    notice = desktop.window.chat.notice
     if settings.trouble:
-        desktop.window.chat.notice.show_notice(Notice(settings.trouble))
+        notice.show_notice(Notice(settings.trouble))
+    settings.on_trouble = lambda said: notice.show_notice(Notice(said))

@@ -23,9 +23,9 @@ class State(Enum):
 class WayOut(StrEnum):
     """What a notice offers to do; the value is the button's text."""
 
+    LOAD_OTHERWISE = mark("Load in {precision}")
     RESTART = mark("Start the engine again")
     OPEN_LOG = mark("Open log")
-    LOAD_OTHERWISE = mark("Load in {precision}")
     LOAD = mark("Load again")
     LOAD_ANYWAY = mark("Load anyway")
 

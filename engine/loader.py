@@ -1,6 +1,5 @@
 """A model folder -> a model ready to generate, in one precision, by one set of kernels."""
 
-import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from engine.assembly import Kit, NativeModel, OnProgress, assemble
 from engine.calibration import calibration_ids, calibration_text
 from engine.checkpoint import Checkpoint
 from engine.errors import BadSetting, OnlyForIpex
+from engine.fit import packed_bytes
 from engine.hardware import Cpu
 from engine.kernels.base import Choice
 from engine.language_model import LanguageModel
@@ -21,6 +21,7 @@ from engine.paths import Paths
 from engine.preflight import DEFAULT_CONTEXT, Preflight, choose
 from engine.proof import prove
 from engine.source import Source
+from engine.store.files import check_space
 from engine.store.hub_cache import title_of
 from engine.tokenizer import ChatTokenizer
 
@@ -242,7 +243,14 @@ def _native(
     if request.precision is Precision.BF16:
         return kit.published(source, on_progress), isa
     folder = _packed_folder(request, source, kit)
-    work = functools.partial(quantise, request, on_progress)
+
+    def work() -> None:
+        kernel = Kernel.TORCH if request.kernel == "torch" else Kernel.NATIVE
+        room = packed_bytes(config, request.precision, kernel)
+        # Not after the minutes that it may take.
+        check_space(request.paths.packed, room, f"The {request.precision} form of this model")
+        quantise(request, on_progress)
+
     return assemble(source, kit, folder, work, on_progress, on_remark), isa
 
 

@@ -1,6 +1,7 @@
 """What goes wrong, and that the person keeps everything and is told the way out."""
 
 import json
+import signal
 from pathlib import Path
 
 import psutil
@@ -261,3 +262,16 @@ def test_closing_while_the_engine_starts_leaves_no_process(
     made.window.close()
     left = [p for p in psutil.Process().children() if "fake_worker" in " ".join(p.cmdline())]
     assert not left
+
+
+def test_in_a_low_window_nothing_of_what_went_wrong_is_cut_off(
+    ready: Desktop, qtbot: QtBot
+) -> None:
+    ready.window.resize(1000, 640)
+    write(qtbot, ready, "write a long text")
+    wait_for_answer(qtbot, ready)
+    engine_process().send_signal(signal.SIGSEGV)
+    wait_for(qtbot, ready, State.CRASHED)
+    notice = ready.window.chat.notice
+    for label in (notice.sentence, notice.way_out):
+        qtbot.waitUntil(lambda it=label: it.height() >= it.heightForWidth(it.width()))
