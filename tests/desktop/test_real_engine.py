@@ -80,11 +80,12 @@ def slowed(process: psutil.Process) -> Iterator[None]:
     over = threading.Event()
 
     def pace() -> None:
-        while not over.is_set():
-            process.suspend()
-            time.sleep(0.05)
-            process.resume()
-            time.sleep(0.001)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while not over.is_set():
+                process.suspend()
+                time.sleep(0.05)
+                process.resume()
+                time.sleep(0.001)
 
     pacer = threading.Thread(target=pace)
     pacer.start()
