@@ -36,8 +36,8 @@ class Count:
     """What was done and what it cost."""
 
     injected: dict[str, int] = field(default_factory=dict)
-    messages: int = 0
     lost_messages: int = 0
+    chats: list[list[str]] = field(default_factory=list)  # the messages of each
 
 
 @dataclass
@@ -67,7 +67,13 @@ class Soak:
         before = self.length
         assert self.made.controller.ask(STORY)
         self.wait(lambda: self.length == before + 2 and said(self.made) != "")
-        self.count.messages = self.length
+
+    def next_chat(self) -> None:
+        """Begin another one: the demo model's context is short."""
+        path = self.made.desk.talk.path
+        self.count.chats.append([message.content.strip() for message in path])
+        self.made.desk.new()
+        self.wait(lambda: self.length == 0)
 
     def note(self, name: str) -> None:
         self.count.injected[name] = self.count.injected.get(name, 0) + 1
@@ -94,7 +100,6 @@ class Soak:
         assert self.made.controller.ask("What is 3 plus 4?")
         self.wait(lambda: self.length == before + 2)
         self.wait_for(State.READY)
-        self.count.messages = self.length
         assert "7" in said(self.made).removeprefix("3 plus 4")
 
     def load(self, precision: Precision) -> None:
@@ -122,24 +127,32 @@ def test_faults_cost_no_message_and_leave_no_process(
     for _ in range(ROUNDS):
         for number, words in SIGNALS.items():
             _by_signal(soak, number, words)
-        _stopped_and_restarted(soak)
-        _stopped_and_continued(soak)
+            soak.next_chat()
+        for hang in (_stopped_and_restarted, _stopped_and_continued):
+            hang(soak)
+            soak.next_chat()
         for name, damage in DAMAGES.items():
             _damaged_cache(soak, name, damage)
+            soak.next_chat()
         _refused_memory(soak)
-    count, path = soak.count, [message.content.strip() for message in made.desk.talk.path]
+        soak.next_chat()
+    count = soak.count
     made.window.close()
     history = History.open(Paths.default().chats)
-    [chat] = history.chats.all()
-    saved = [message.content.strip() for message in history.messages.path(chat.id)]
+    saved = [
+        [message.content.strip() for message in history.messages.path(chat.id)]
+        for chat in history.chats.all()
+    ]
     history.close()
     assert is_sound(Paths.default().chats)
-    count.lost_messages += count.messages - len(saved) + (path != saved)
+    assert sorted(saved) == sorted(count.chats)
+    total = sum(len(chat) for chat in count.chats)
+    count.lost_messages += total - sum(len(chat) for chat in saved)
     left = [p for p in psutil.Process().children(recursive=True) if "engine" in str(p.cmdline())]
     with capsys.disabled():
         faults = ", ".join(f"{name} {n}" for name, n in count.injected.items())
         print(  # noqa: T201
-            f"\n{sum(count.injected.values())} faults injected ({faults}); {len(saved)} messages, "
+            f"\n{sum(count.injected.values())} faults injected ({faults}); {total} messages, "
             f"{count.lost_messages} lost, {len(left)} processes left"
         )
     assert count.lost_messages == 0 and left == []
