@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test lint soak sanitize screenshots translations icons package smoke deb clean
+.PHONY: run test soak lint sanitize screenshots translations icons package smoke deb clean
 
 run: $(READY)
 	$(BIN)/tern
@@ -12,14 +12,14 @@ run: $(READY)
 test: $(READY) lint
 	QT_QPA_PLATFORM=offscreen $(BIN)/pytest
 
+# Each fault again and again, counted: minutes.
+soak: $(READY)
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m soak --timeout 3600
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-
-# What takes minutes: `pytest -m soak`.
-soak: $(READY)
-	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m soak
 
 # The compiled core's own tests, with the address and undefined-behaviour sanitizers.
 sanitize:

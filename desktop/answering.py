@@ -11,6 +11,7 @@ from desktop.state import Notice, Selection, WayOut
 from desktop.translation import tr
 from engine import messages
 from engine.errors import NotEnoughMemory
+from engine.messages import Precision
 
 
 @dataclass(frozen=True)
@@ -126,4 +127,18 @@ def load_notice(event: messages.Failed) -> Notice:
             (WayOut.LOAD,),
         )
     offer = WayOut.LOAD_ANYWAY if event.kind == NotEnoughMemory.__name__ else WayOut.LOAD
-    return Notice(event.sentence, event.way_out, (offer,))
+    return with_precision(Notice(event.sentence, event.way_out, (offer,)), event.fitting)
+
+
+def with_precision(notice: Notice, fitting: Precision | None) -> Notice:
+    """Return `notice` with the offer to load the model in the precision that would fit."""
+    if fitting is None:
+        return notice
+    return replace(notice, offers=(WayOut.LOAD_OTHERWISE, *notice.offers), precision=fitting)
+
+
+def crash_notice(event: messages.Crashed) -> Notice:
+    """Return what is said of an engine that ended."""
+    offers = (WayOut.RESTART, WayOut.OPEN_LOG)
+    notice = Notice(event.sentence, event.way_out, offers, event.log_file)
+    return with_precision(notice, event.fitting)

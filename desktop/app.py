@@ -233,9 +233,10 @@ def _connect_acts(desktop: Desktop) -> None:
     chat.header.models.model_chosen.connect(lambda name: controller.select(model=name))
     chat.loading.cancel_wanted.connect(controller.stop)
     chat.demo.choose_wanted.connect(chat.header.models.open_list)
-    chat.notice.restart_wanted.connect(controller.start_engine)
+    chat.notice.restart_wanted.connect(controller.restart_engine)
     chat.notice.load_wanted.connect(controller.load)
     chat.notice.load_anyway_wanted.connect(lambda: controller.load(regardless=True))
+    chat.notice.load_otherwise_wanted.connect(controller.load_otherwise)
     chat.notice.log_wanted.connect(open_log)
     menus.stop_wanted.connect(controller.stop)
     menus.write_wanted.connect(write)
@@ -351,5 +352,7 @@ def _show_beginning(desktop: Desktop) -> None:
     settings = desktop.settings
     desktop.window.chat.header.show_selection(desktop.controller.selection)
     desktop.window.chat.composer.show_state(desktop.controller.state)
+    notice = desktop.window.chat.notice
     if settings.trouble:
-        desktop.window.chat.notice.show_notice(Notice(settings.trouble))
+        notice.show_notice(Notice(settings.trouble))
+    settings.on_trouble = lambda said: notice.show_notice(Notice(said))

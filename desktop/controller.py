@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from desktop.answering import Answer, Request, load_notice
+from desktop.answering import Answer, Request, crash_notice, load_notice, with_precision
 from desktop.attachments.attachment import Attachment
 from desktop.chats import steps
 from desktop.chats.desk import Desk, Talk
@@ -21,7 +21,7 @@ from desktop.state import Notice, Selection, State, WayOut
 from desktop.translation import tr
 from engine import messages
 from engine.client import EngineClient
-from engine.messages import AnyEvent, ChatMessage
+from engine.messages import AnyEvent, ChatMessage, Precision
 
 
 class Controller(QObject):
@@ -57,6 +57,8 @@ class Controller(QObject):
         self._answer: Answer | None = None
         self._queued: Request | None = None
         self._closed = False
+        self._is_stalled = False
+        self._is_restarting = False
         self.chosen = selection  # what was loaded or asked for last: a new chat begins with it
         self.selection = selection  # of the chat that is shown
         desk.chat_opened.connect(self._on_chat_opened)
@@ -85,11 +87,25 @@ class Controller(QObject):
             return
         if self._engine:
             self._engine.close()
+        self._is_restarting = False
         self.noticed.emit(None)
         self._engine = self._spawn()
         self._engine.reported.connect(self._on_event)
         self._enter(State.STARTING)
         self._engine.start()
+
+    def restart_engine(self) -> None:
+        """Start the engine process again, in place of one that ended or stands still."""
+        if self._engine and self._is_stalled:
+            self._is_restarting = True  # as soon as its end has been dealt with
+            self._engine.client.kill()
+        else:
+            self.start_engine()
+
+    def load_otherwise(self, precision: Precision) -> None:
+        """Load the selection in another precision, in an engine of its own where this one ended."""
+        self.select(precision=precision)
+        self.start_engine()
 
     def select(self, **changes: Any) -> None:
         """Change model, precision or kernel, and load what is selected then."""
@@ -281,6 +297,8 @@ class Controller(QObject):
                 self.load()
             case messages.Crashed():
                 self._on_crashed(event)
+            case messages.Stalled() | messages.Recovered():
+                self._on_stalled(event)
             case messages.Loaded() | messages.Progress() | messages.Failed() if (
                 event.request_id == self._load_id
             ):
@@ -313,6 +331,8 @@ class Controller(QObject):
         self._loaded, self.chosen = event, self._loading
         self._enter(State.READY)
         self.model_loaded.emit(event)
+        if event.remarks:
+            self.noticed.emit(Notice(" ".join(event.remarks)))
         self._go_on()
 
     def _on_answer_event(
@@ -338,17 +358,30 @@ class Controller(QObject):
                 self._end(answer, answer.complete(event))
             case messages.Failed():
                 self._end(answer, answer.cut())
-                self.noticed.emit(Notice(event.sentence, event.way_out))
+                notice = Notice(event.sentence, event.way_out)
+                self.noticed.emit(with_precision(notice, event.fitting))
 
     def _on_crashed(self, event: messages.Crashed) -> None:
         self._load_id = self._loaded = None
+        self._is_stalled = False
         self._enter(State.CRASHED)
         self.model_loaded.emit(None)
         if self._answer:
             self._cut(self._answer)
         self.take_back()
-        offers = (WayOut.RESTART, WayOut.OPEN_LOG)
-        self.noticed.emit(Notice(event.sentence, event.way_out, offers, event.log_file))
+        if self._is_restarting:
+            self.start_engine()
+        else:
+            self.noticed.emit(crash_notice(event))
+
+    def _on_stalled(self, event: messages.Stalled | messages.Recovered) -> None:
+        """Say that the engine stands still, which it may do without harm; or take that back."""
+        was_stalled, self._is_stalled = self._is_stalled, isinstance(event, messages.Stalled)
+        if isinstance(event, messages.Stalled):
+            offers = (WayOut.RESTART, WayOut.OPEN_LOG)
+            self.noticed.emit(Notice(event.sentence, event.way_out, offers))
+        elif was_stalled:
+            self.noticed.emit(None)
 
     # -- steps shared by the above ---------------------------------------------------------------
 

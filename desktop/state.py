@@ -23,6 +23,7 @@ class State(Enum):
 class WayOut(StrEnum):
     """What a notice offers to do; the value is the button's text."""
 
+    LOAD_OTHERWISE = mark("Load in {precision}")
     RESTART = mark("Start the engine again")
     OPEN_LOG = mark("Open log")
     LOAD = mark("Load again")
@@ -31,12 +32,16 @@ class WayOut(StrEnum):
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that went wrong: a sentence, a way out, and what can be done at once."""
+    """Something that went wrong: a sentence, a way out, and what can be done at once.
+
+    precision: of `WayOut.LOAD_OTHERWISE`.
+    """
 
     sentence: str
     way_out: str = ""
     offers: tuple[WayOut, ...] = ()
     log_file: str = ""
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True)

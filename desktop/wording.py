@@ -42,6 +42,8 @@ _STAGES = frozenset(
         mark("Reading the tokenizer"),
         mark("Starting IPEX"),
         mark("Reading weights"),
+        mark("Checking packed weights"),
+        mark("Waiting for another window that packs this model"),
         mark("Reading packed weights"),
         mark("Quantising to int8"),
         mark("Quantising to int4"),

@@ -4,24 +4,18 @@ The compiled core (`engine/kernels/native/kit.py`) and torch's operators, which 
 no core (`engine/kernels/torch_kit.py`), know the same models; a `Kit` is what they have in common.
 """
 
-import logging
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from safetensors import SafetensorError
-
 from engine.language_model import LanguageModel
-from engine.packing import is_packed
+from engine.packing import OnRemark, is_sound, packing_alone
 from engine.source import Source
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.quantize.layers import Rounded
-
-_log = logging.getLogger(__name__)
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -64,16 +58,25 @@ def assemble(
     folder: Path,
     quantise: Callable[[], None],
     on_progress: OnProgress,
+    on_remark: OnRemark,
 ) -> NativeModel:
     """Return the decoder over packed weights in `folder`.
 
     Where they are missing or damaged, quantise() makes them first.
     """
-    if is_packed(folder):
-        try:
-            return kit.packed(source, folder, on_progress)
-        except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
-            _log.warning("packed weights in %s are damaged, packing again: %s", folder, error)
-            shutil.rmtree(folder, ignore_errors=True)
-    quantise()
-    return kit.packed(source, folder, on_progress)
+    model = source.checkpoint.folder
+
+    def make() -> None:
+        if is_sound(folder, model, on_progress, on_remark):
+            return
+        with packing_alone(folder, on_progress):
+            # Another window may have made them meanwhile.
+            if not is_sound(folder, model, on_progress, on_remark):
+                quantise()
+
+    make()
+    try:
+        return kit.packed(source, folder, on_progress)
+    except FileNotFoundError:  # another window has just deleted them
+        make()
+        return kit.packed(source, folder, on_progress)

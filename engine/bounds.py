@@ -20,7 +20,7 @@ except ImportError:  # Windows
 def cpu_bound(seconds: float) -> Iterator[None]:
     """Let what runs within take so much of the process's CPU time; the system ends it after that.
 
-    `engine.client.Outcome` has the words for the signal.
+    `engine.outcome` has the words for the signal.
     """
     if not hasattr(signal, "setitimer"):
         yield

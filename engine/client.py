@@ -1,82 +1,36 @@
 """The front-end's end of the engine process: spawn it, send commands, iterate its events.
 
 Used by the window and by the command line alike. The iterator ends when the process does; if
-nobody asked it to end, its last event is `Crashed`, with a sentence that names the cause.
+nobody asked it to end, its last event is `Crashed`, with a sentence that names the cause. Where the
+process gets nowhere with what it was asked, `Stalled` says so, and `Recovered` when it goes on.
 """
 
 import contextlib
 import itertools
 import os
-import signal
+import queue
 import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+import psutil
 
 from engine import messages
 from engine.errors import EngineMismatch
 from engine.hardware import child_environment, read_cpu
 from engine.messages import AnyEvent, Command, Crashed, Ready
 from engine.observed import Watch
+from engine.outcome import outcome
 from engine.own_process import own_command
 from engine.paths import Paths, make_folder
+from engine.watchdog import Limits, Watchdog, look_at
+from engine.witness import Witness
 
 _LOG_LIMIT = 1_000_000  # bytes; one older log is kept beside it
-SIGKILL = 9  # not in `signal` on Windows
-# What the signals say that a model's own files can bring about (engine/bounds.py, a mapped file).
-_BY_FILES = {
-    "SIGPROF": (
-        "A file of the model kept the engine busy for too long, so the system ended it.",
-        "Choose another model: its chat template or its tokenizer.json is not honest.",
-    ),
-    "SIGBUS": (
-        "A file of the model became shorter while the engine read it, or its disk failed.",
-        "Load the model again; if that does not help, download it again.",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the engine process ended, and the words for it."""
-
-    exit_code: int
-
-    @property
-    def sentence(self) -> str:
-        """What happened, for a person."""
-        if self.exit_code == -SIGKILL:
-            return "The system ended the engine, most likely because memory ran out."
-        if self.exit_code < 0:
-            name = _signal_name(-self.exit_code)
-            return (
-                _BY_FILES[name][0]
-                if name in _BY_FILES
-                else f"The engine was ended by the signal {name}."
-            )
-        return f"The engine stopped with exit code {self.exit_code}."
-
-    @property
-    def way_out(self) -> str:
-        """What helps."""
-        if self.exit_code == -SIGKILL:
-            return "Choose a smaller model or a lower precision, then start the engine again."
-        if (name := _signal_name(-self.exit_code)) in _BY_FILES:
-            return _BY_FILES[name][1]
-        if self.exit_code == -signal.SIGILL:
-            return "This CPU lacks an instruction that was used: choose the native kernel."
-        return "Start the engine again; its log may say more."
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
+_TICK_S = 1.0  # between two looks at a process that says nothing
 
 
 def worker_command() -> list[str]:
@@ -85,10 +39,16 @@ def worker_command() -> list[str]:
 
 
 class EngineClient:
-    """One engine process. `send` may be called from any thread; `events` from one."""
+    """One engine process. `send` may be called from any thread; `events` from one.
 
-    def __init__(self, paths: Paths, command: list[str] | None = None) -> None:
+    limits: how long the process may be without a sign of progress.
+    """
+
+    def __init__(
+        self, paths: Paths, command: list[str] | None = None, limits: Limits | None = None
+    ) -> None:
         self._paths = paths
+        self._limits = limits
         self._command = command or worker_command()
         self._process: subprocess.Popen[bytes] | None = None
         self._send_lock = threading.Lock()
@@ -96,6 +56,8 @@ class EngineClient:
         self._closing = False
         self._mismatch: EngineMismatch | None = None
         self._watch = Watch(paths)
+        self._witness = Witness(paths)
+        self._watchdog: Watchdog | None = None
 
     @property
     def pid(self) -> int | None:
@@ -114,6 +76,7 @@ class EngineClient:
     def start(self) -> None:
         """Spawn the process. Raises UnwritableFolder where its log cannot be written."""
         with _open_log(self.log_file) as log:
+            begin = log.tell()
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -123,10 +86,15 @@ class EngineClient:
                 # Ctrl-C in the terminal is for the front-end, which asks the engine to stop.
                 start_new_session=True,
             )
+        pid = self._process.pid
+        self._witness.begin(pid, begin)
+        self._watchdog = Watchdog(lambda: look_at(pid), self._limits)
 
     def send(self, command: Command) -> None:
         """Write `command`; a process that is gone is noticed by `events`, not here."""
-        assert self._process and self._process.stdin, "start() comes first"
+        assert self._process and self._process.stdin and self._watchdog, "start() comes first"
+        self._witness.sent(command)
+        self._watchdog.sent(command)
         with self._send_lock, contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(messages.encode(command))
             self._process.stdin.flush()
@@ -137,15 +105,42 @@ class EngineClient:
 
     def events(self) -> Iterator[AnyEvent]:
         """Yield the process's events until it ends."""
-        assert self._process and self._process.stdout, "start() comes first"
-        for line in self._process.stdout:
-            event = self._decode(line)
+        assert self._process and self._watchdog, "start() comes first"
+        for line in self._lines():
+            event = self._decode(line) if line else None
             if event is not None:
                 self._watch.note(event)
+                self._witness.heard(event)
+                if recovered := self._watchdog.heard(event):
+                    yield recovered
                 yield event
+            if news := self._watchdog.tick():
+                self._log(f"{news}\n")
+                yield news
         exit_code = self._process.wait()
         if self._mismatch or not self._closing:
             yield self._crash(exit_code)
+
+    def _lines(self) -> Iterator[bytes]:
+        """Yield what the process writes, and b"" about once a second while it writes nothing."""
+        assert self._process and self._process.stdout
+        stdout = self._process.stdout
+        lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+
+        def read() -> None:
+            for line in stdout:
+                lines.put(line)
+            lines.put(None)
+
+        threading.Thread(target=read, name="engine-lines", daemon=True).start()
+        while True:
+            try:
+                line = lines.get(timeout=_TICK_S)
+            except queue.Empty:
+                line = b""
+            if line is None:
+                return
+            yield line
 
     def _decode(self, line: bytes) -> AnyEvent | None:
         try:
@@ -162,12 +157,15 @@ class EngineClient:
         return event
 
     def _crash(self, exit_code: int) -> Crashed:
-        outcome = Outcome(exit_code)
+        found = outcome(self._witness.evidence(exit_code, self.log_file))
+        self._log(f"the engine process ended with {exit_code}: {found.cause}\n")
         return Crashed(
-            sentence=self._mismatch.said if self._mismatch else outcome.sentence,
-            way_out=self._mismatch.advice if self._mismatch else outcome.way_out,
+            sentence=self._mismatch.said if self._mismatch else found.sentence,
+            way_out=self._mismatch.advice if self._mismatch else found.way_out,
             exit_code=exit_code,
             log_file=str(self.log_file),
+            cause=found.cause,
+            fitting=None if self._mismatch else found.fitting,
         )
 
     def close(self, timeout: float = 5.0) -> None:
@@ -182,13 +180,21 @@ class EngineClient:
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.kill()
             self._process.wait()
 
     def kill(self) -> None:
-        """End the process at once; `events` reports it as a crash unless `close` came before."""
-        if self._process:
-            self._process.kill()
+        """End the process at once; `events` reports it as a crash unless `close` came before.
+
+        With it goes what it started: a process that stands still does not notice that it is alone.
+        """
+        if self._process is None or self._process.poll() is not None:
+            return
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(self._process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    child.kill()
+        self._process.kill()
 
     def _log(self, text: str) -> None:
         with contextlib.suppress(OSError), self.log_file.open("a", encoding="utf-8") as log:

@@ -403,7 +403,7 @@ class AttachmentRefused(TernError):
 
 
 class EngineDied(TernError):
-    """The engine process ended by itself; the words come from `engine.client.Outcome`."""
+    """The engine process ended by itself; the words come from `engine.outcome`."""
 
     sentence = "{outcome}"
     way_out = "{advice}"

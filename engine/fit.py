@@ -99,6 +99,11 @@ def predict(question: Question) -> Need:
     return Need(running, 2 * base + _TORCH + _packing(config, question.precision))
 
 
+def packed_bytes(config: ModelConfig, precision: Precision, kernel: Kernel) -> int:
+    """Return how large the packed weights will be on disk, the norms apart."""
+    return _weights(Question(config, precision, kernel, context=0))
+
+
 def _weights(question: Question) -> int:
     """Return the bytes of the linears and the head, which every token reads."""
     config, precision = question.config, question.precision
@@ -197,4 +202,5 @@ def check_memory(
         needed=f"{needed / 1e9:.1f} GB",
         free=f"{free / 1e9:.1f} GB",
         advice=f"Choose {fitting[0]}, which fits." if fitting else "Choose a smaller model.",
+        fitting=fitting[0] if fitting else None,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from engine.cgroup import group_room
 from engine.errors import BadSetting
 
 
@@ -161,13 +162,14 @@ def _cpu_quota(cgroup: Path) -> float | None:
     return quota / period if quota > 0 and period > 0 else None
 
 
-def available_memory() -> int:
-    """Return how many bytes can be allocated without swapping or passing a container's limit."""
+def available_memory(pid: int | None = None) -> int:
+    """Return how many bytes can be allocated without swapping or passing a container's limit.
+
+    pid: whose limit, None this process's.
+    """
     free = int(psutil.virtual_memory().available)
-    limit, used = (_read(Path("/sys/fs/cgroup") / f) for f in ("memory.max", "memory.current"))
-    if limit.strip().isdigit() and used.strip().isdigit():
-        free = min(free, int(limit) - int(used))
-    return free
+    room = group_room(pid)
+    return free if room is None else min(free, room)
 
 
 def child_environment(cpu: Cpu, base: Mapping[str, str]) -> dict[str, str]:

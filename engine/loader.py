@@ -1,6 +1,5 @@
 """A model folder -> a model ready to generate, in one precision, by one set of kernels."""
 
-import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,17 +10,19 @@ from engine.assembly import Kit, NativeModel, OnProgress, assemble
 from engine.calibration import calibration_ids, calibration_text
 from engine.checkpoint import Checkpoint
 from engine.errors import BadSetting, OnlyForIpex
+from engine.fit import packed_bytes
 from engine.hardware import Cpu
 from engine.kernels.base import Choice
 from engine.language_model import LanguageModel
 from engine.messages import Kernel, KernelChoice, Precision, Proof, Quantisation
 from engine.model_config import ModelConfig, read_config, read_json
 from engine.model_folder import check_links
-from engine.packing import packed_folder
+from engine.packing import OnRemark, packed_folder
 from engine.paths import Paths
 from engine.preflight import DEFAULT_CONTEXT, Preflight, choose
 from engine.proof import prove
 from engine.source import Source
+from engine.store.files import check_space
 from engine.store.hub_cache import title_of
 from engine.tokenizer import ChatTokenizer
 
@@ -47,7 +48,7 @@ class LoadRequest:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model with what is known of it. Sizes in bytes."""
+    """A model with what is known of it. Sizes in bytes. remarks: see `engine.messages.Loaded`."""
 
     model: LanguageModel
     tokenizer: ChatTokenizer
@@ -59,6 +60,7 @@ class LoadedModel:
     kv_bytes_per_token: int
     proof: Proof
     generation_defaults: Mapping[str, object]
+    remarks: tuple[str, ...] = ()
 
 
 Quantise: TypeAlias = Callable[[LoadRequest, OnProgress], None]
@@ -75,7 +77,7 @@ def load(
     and memory.
     """
     check_links(request.folder)
-    config = read_config(request.folder)
+    config, remarks = read_config(request.folder), list[str]()
     _check(request.quantisation)
     choice = _choice(request, config)
     context = _context(request.context_length, config)
@@ -97,13 +99,17 @@ def load(
         model, isa, proof = _in_float32(request, config, context, on_progress)
     elif choice.kernel is Kernel.IPEX:
         _use_openmp(request.cpu)
-        model, isa, proof = _on_ipex(request, config, tokenizer, context, on_progress)
+        model, isa, proof = _on_ipex(
+            request, config, tokenizer, context, on_progress, remarks.append
+        )
     else:
         _refuse_options_of_ipex(request, choice)
         if choice.kernel is Kernel.TORCH:
             _use_openmp(request.cpu)
         settled = replace(request, kernel="torch" if choice.kernel is Kernel.TORCH else "native")
-        native, isa = _native(settled, config, context, quantise or quantise_here, on_progress)
+        native, isa = _native(
+            settled, config, context, quantise or quantise_here, on_progress, remarks.append
+        )
         model, proof = native, prove(native, request.precision, choice.kernel)
     return LoadedModel(
         model=model,
@@ -116,6 +122,7 @@ def load(
         kv_bytes_per_token=model.kv_bytes_per_token,
         proof=proof,
         generation_defaults=_generation_defaults(request.folder),
+        remarks=tuple(remarks),
     )
 
 
@@ -204,6 +211,7 @@ def _on_ipex(
     tokenizer: ChatTokenizer,
     context: int,
     on_progress: OnProgress,
+    on_remark: OnRemark,
 ) -> tuple[LanguageModel, str, Proof]:
     on_progress("Starting IPEX", 0, 1)
     from engine.kernels.ipex import loading  # takes seconds
@@ -217,6 +225,7 @@ def _on_ipex(
         cache=request.paths.packed,
         sequences=lambda: calibration_ids(request.quantisation, tokenizer, config),
         calibration_text=calibration_text(request.quantisation),
+        on_remark=on_remark,
     )
     model, isa = loading.load(ipex_request, on_progress)
     return model, isa.name, model.facts.proof
@@ -228,6 +237,7 @@ def _native(
     context: int,
     quantise: Quantise,
     on_progress: OnProgress,
+    on_remark: OnRemark,
 ) -> tuple[NativeModel, str]:
     """Return the model and the instruction sets that it computes with."""
     source = Source(Checkpoint(request.folder), config)
@@ -235,8 +245,15 @@ def _native(
     if request.precision is Precision.BF16:
         return kit.published(source, on_progress), isa
     folder = _packed_folder(request, source, kit)
-    work = functools.partial(quantise, request, on_progress)
-    return assemble(source, kit, folder, work, on_progress), isa
+
+    def work() -> None:
+        kernel = Kernel.TORCH if request.kernel == "torch" else Kernel.NATIVE
+        room = packed_bytes(config, request.precision, kernel)
+        # Not after the minutes that it may take.
+        check_space(request.paths.packed, room, f"The {request.precision} form of this model")
+        quantise(request, on_progress)
+
+    return assemble(source, kit, folder, work, on_progress, on_remark), isa
 
 
 def quantise_here(request: LoadRequest, on_progress: OnProgress) -> None:

@@ -261,7 +261,8 @@ class Loaded(Event, frozen=True):
     max_context: the longest context that the model takes. generation_defaults: what its own
     generation config makes of settings that are left open; all None where that is out of range.
     packing_peak_bytes: of all processes together, while the weights were quantised in this load; 0
-    where they had been before. disk_bytes: of the files that the weights are read from.
+    where they had been before. disk_bytes: of the files that the weights are read from. remarks:
+    what the person should know of it besides, a sentence each.
     """
 
     request_id: int
@@ -283,6 +284,7 @@ class Loaded(Event, frozen=True):
     generation_defaults: SamplingSettings = SamplingSettings()
     packing_peak_bytes: int = 0
     disk_bytes: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 class Quantised(Event, frozen=True):
@@ -395,22 +397,41 @@ class Failed(Event, frozen=True):
     """Request `request_id` failed for a reason that a person can act on, or by a bug.
 
     `kind` is the name of the error's class in `engine.errors`, "Stopped" where the person asked
-    for it, or "Bug".
+    for it, or "Bug". fitting: the precision in which the model would fit, where memory was the
+    reason.
     """
 
     request_id: int
     kind: str
     sentence: str
     way_out: str
+    fitting: Precision | None = None
 
 
 class Crashed(Event, frozen=True):
-    """The engine process ended without being asked to. Made by the client, never sent."""
+    """The engine process ended without being asked to. Made by the client, never sent.
+
+    cause: a value of `engine.outcome.Cause`, "" where the process was never started. fitting: the
+    precision in which the model would fit, where memory was the reason.
+    """
 
     sentence: str
     way_out: str
     exit_code: int | None
     log_file: str
+    cause: str = ""
+    fitting: Precision | None = None
+
+
+class Stalled(Event, frozen=True):
+    """The engine was asked for something and gets nowhere. Made by the client, never sent."""
+
+    sentence: str
+    way_out: str
+
+
+class Recovered(Event, frozen=True):
+    """The engine that was `Stalled` goes on. Made by the client, never sent."""
 
 
 AnyEvent: TypeAlias = (
@@ -427,6 +448,8 @@ AnyEvent: TypeAlias = (
     | Forced
     | Failed
     | Crashed
+    | Stalled
+    | Recovered
 )
 
 _Message = TypeVar("_Message")

@@ -1,26 +1,36 @@
 """Packed weights on disk: where they lie, and how they are read back mapped.
 
 A packed model is a folder of one .safetensors file a layer, one for the head, and a manifest
-that says what it was made from. It exists only when it is whole. `engine.quantize.packing` makes
-one.
+that says what it was made from and what its bytes sum up to. It exists only when it is whole.
+`engine.quantize.packing` makes one.
 """
 
-from collections.abc import Mapping
+import contextlib
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from engine.checkpoint import fingerprint
+from engine.errors import UnwritableFolder
+from engine.paths import make_folder
 from engine.source import Source
 from engine.store.hub_cache import identity
-from engine.store.packed import NATIVE_FORMAT, has_manifest
+from engine.store.packed import NATIVE_FORMAT, damage, has_manifest
 from engine.tensor_file import Array, TensorFile
 from engine.whole_folder import cache_folder
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 T = TypeVar("T")
+OnProgress: TypeAlias = Callable[[str, int, int], None]
+OnRemark: TypeAlias = Callable[[str], None]
+
+_PATIENCE_S = 0.5  # between two looks whether another process has packed
+_log = logging.getLogger(__name__)
 
 
 def packed_folder(root: Path, source: Source, layout: str, calibration: str) -> Path:
@@ -34,9 +44,45 @@ def packed_folder(root: Path, source: Source, layout: str, calibration: str) -> 
     return cache_folder(root, model, facts, layout)
 
 
-def is_packed(folder: Path) -> bool:
-    """Return whether a whole packed model lies in `folder`."""
-    return has_manifest(folder)
+def is_sound(folder: Path, model: Path, on_progress: OnProgress, on_remark: OnRemark) -> bool:
+    """Return whether whole packed weights of `model` lie in `folder`, each bit as it was written.
+
+    Damaged ones are deleted, and the person is told by on_remark(sentence). Raises MemoryError.
+    """
+    if not has_manifest(folder):
+        return False
+    on_progress("Checking packed weights", 0, 1)
+    problem = damage(folder, model)
+    if not problem or not has_manifest(folder):  # deleted meanwhile, by another window
+        return not problem
+    _log.warning("packed weights in %s are damaged: %s", folder, problem)
+    shutil.rmtree(folder, ignore_errors=True)
+    on_remark(f"The packed weights of this model were damaged ({problem}), and were made again.")
+    return False
+
+
+@contextlib.contextmanager
+def packing_alone(folder: Path, on_progress: OnProgress) -> Iterator[None]:
+    """Let no other process pack into `folder` meanwhile; wait for one that does.
+
+    Two at once would take the memory and the time of both for one result. What on_progress raises
+    ends the waiting. Raises UnwritableFolder.
+    """
+    from filelock import FileLock, Timeout  # takes a while to import, and is hardly ever needed
+
+    locks = make_folder(folder.parent.with_name("locks"))
+    lock = FileLock(locks / f"{folder.name}.lock")
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=_PATIENCE_S)
+        except Timeout:
+            on_progress("Waiting for another window that packs this model", 0, 1)
+        except OSError as error:
+            raise UnwritableFolder(folder=locks, reason=error.strerror or error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def read_packed(path: Path) -> dict[str, Array]:

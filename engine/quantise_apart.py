@@ -8,10 +8,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.client import SIGKILL, EngineClient
+from engine.client import EngineClient
 from engine.errors import EngineDied, FailedApart
 from engine.hardware import unbound
 from engine.messages import AnyEvent, Crashed, Failed, Progress, Quantise, Quantised
+from engine.outcome import FOR_MEMORY
 from engine.paths import Paths
 from engine.telemetry import forget_peak, memory
 
@@ -102,6 +103,6 @@ def _check(event: AnyEvent, stopped: Exception | None) -> None:
     if isinstance(event, Failed):
         raise FailedApart(event.kind, event.sentence, event.way_out)
     if isinstance(event, Crashed):
-        if event.exit_code == -SIGKILL:
+        if event.cause in FOR_MEMORY:
             raise MemoryError
         raise EngineDied(outcome=event.sentence, advice=event.way_out)

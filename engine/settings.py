@@ -5,6 +5,7 @@ A file that cannot be read is kept aside and explained, never a reason not to st
 
 import os
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class SettingsFile:
     """The settings and the file they live in. `trouble` says what was wrong with it, or "".
 
+    on_trouble(said) is called where a change could not be saved, once for each reason.
+
     The window and the terminal may both have it open: a change is made to what the file holds
     then. What a newer version has written there is kept.
     """
@@ -59,6 +62,7 @@ class SettingsFile:
         self._path = path
         self._unknown: dict[str, Any] = {}
         self.trouble = ""
+        self.on_trouble: Callable[[str], object] = lambda _said: None
         self.value = self._read(Settings())
 
     @classmethod
@@ -71,7 +75,10 @@ class SettingsFile:
         try:
             self.save(**changes)
         except UnwritableFolder as error:
-            self.trouble = f"The settings could not be saved: {error.said}"
+            said = f"The settings could not be saved: {error.said}"
+            is_news, self.trouble = said != self.trouble, said
+            if is_news:
+                self.on_trouble(said)
 
     def save(self, **changes: Any) -> None:
         """Replace some fields and write the file, if anything is different.

@@ -1,5 +1,6 @@
 """One .safetensors file, mapped: its tensors are numpy arrays over the file's own pages."""
 
+import errno
 import json
 import math
 import mmap
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -35,6 +36,7 @@ _OTHERS: dict[str, np.dtype[Any]] = {
 }
 _DTYPES = _FLOATS | _OTHERS
 _HEADER_LIMIT = 20_000_000  # bytes: some 200,000 tensors
+_REFUSED = f"os error {errno.ENOMEM}"  # Rust's words, which come without a number
 _LENGTH_BYTES = 8  # of the header's own length, little-endian, at the start of the file
 
 
@@ -61,14 +63,22 @@ class TensorFile:
     """An open file; it stays mapped for as long as this or one of its arrays lives."""
 
     def __init__(self, path: Path) -> None:
-        """Map the file. Raises SafetensorError, OSError or ValueError where it is damaged."""
+        """Map the file. Raises SafetensorError, OSError or ValueError where it is damaged.
+
+        Raises MemoryError where the system refuses to map it, which says nothing of the file.
+        """
         _check_length(path)
         # The library checks the header: its size, and that every tensor lies within the file,
         # has the bytes that its shape needs and overlaps no other. It maps for torch alone.
-        with safe_open(str(path), framework="np"):
-            pass
-        with path.open("rb") as file:
-            self._pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            with safe_open(str(path), framework="np"):
+                pass
+            with path.open("rb") as file:
+                self._pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (SafetensorError, OSError) as error:
+            if getattr(error, "errno", None) == errno.ENOMEM or _REFUSED in str(error):
+                raise MemoryError from error
+            raise
         self.entries = _entries(self._pages)
 
     def array(self, name: str) -> Array:

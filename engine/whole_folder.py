@@ -1,6 +1,7 @@
 """Folders of the cache: named by what they hold, and there only when they are whole."""
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from safetensors import SafetensorError
 from engine.errors import UnwritableFolder
 from engine.paths import make_folder
 from engine.store.hub_cache import title_of
+
+_ATTEMPTS = 5
 
 
 def cache_folder(root: Path, model: Path, facts: str, kind: str) -> Path:
@@ -39,12 +42,27 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     try:
         partial.mkdir()
         yield partial
-        shutil.rmtree(folder, ignore_errors=True)  # processes that have it mapped keep it
-        partial.rename(folder)
+        _put(partial, folder)
     except (OSError, SafetensorError) as error:
         raise UnwritableFolder(folder=folder.parent, reason=error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _put(partial: Path, folder: Path) -> None:
+    """Let `partial` be `folder`. Another process may be doing the same."""
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError):
+            # Aside, so that nobody finds half of it; processes that have it mapped keep it.
+            old = folder.rename(partial.with_name(f"old{partial.name}"))
+            shutil.rmtree(old, ignore_errors=True)
+        try:
+            partial.rename(folder)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+    raise OSError(errno.EEXIST, "another process puts its own there again and again")
 
 
 def _sweep(root: Path) -> None:

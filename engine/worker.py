@@ -6,6 +6,7 @@ memory figures twice a second. When stdin ends, the front-end is gone, and so is
 """
 
 import contextlib
+import faulthandler
 import functools
 import logging
 import os
@@ -31,6 +32,7 @@ from engine.messages import (
     Force,
     Generate,
     Load,
+    Precision,
     Quantise,
     Score,
     Shutdown,
@@ -70,6 +72,7 @@ class Worker:
         # Now, as torch's OpenMP binds this thread to one core, and the rest would seem to be gone.
         self._cpu = read_cpu()
         self._loaded: LoadedModel | None = None
+        self._load_command: Load | None = None
 
     def run(self) -> None:
         """Serve until Shutdown or the end of stdin."""
@@ -121,7 +124,7 @@ class Worker:
             self._fail(command, "Stopped", "Stopped as you asked.", "")
         except TernError as error:
             _log.warning("%s: %s", error.kind, error)
-            self._fail(command, error.kind, error.said, error.advice)
+            self._fail(command, error.kind, error.said, error.advice, error.facts.get("fitting"))
         except FailedApart as error:  # the other process has logged it
             self._fail(command, error.kind, error.said, error.advice)
         except MemoryError:
@@ -136,20 +139,33 @@ class Worker:
             sentence = f"The engine met a fault of its own ({type(error).__name__}: {error})."
             self._fail(command, "Bug", sentence, "Its log has the details; try again.")
 
-    def _fail(self, command: _Request, kind: str, sentence: str, way_out: str) -> None:
+    def _fail(
+        self, command: _Request, kind: str, sentence: str, way_out: str, fitting: object = None
+    ) -> None:
         self._send(
             Failed(
                 request_id=command.request_id,
                 kind=kind,
                 sentence=showable(sentence),
                 way_out=way_out,
+                fitting=fitting if isinstance(fitting, Precision) else None,
             )
         )
 
     def _no_memory(self, command: _Request) -> None:
-        sentence = "Memory ran out."
+        """Say that memory was refused, with figures where there is still memory to find them."""
+        sentence, fitting = "Memory ran out.", None
         advice = "Choose a lower precision, a smaller model or a shorter context."
-        self._fail(command, "NotEnoughMemory", sentence, advice)
+        with contextlib.suppress(Exception):
+            from engine.paths import Paths
+            from engine.shortage import room_of, shortage
+
+            load = command if isinstance(command, Load) else self._load_command
+            short = load and shortage(load, room_of(os.getpid()), Paths.default())
+            if short:
+                sentence, advice = f"Memory ran out: {short.figures}.", short.advice
+                fitting = short.lower
+        self._fail(command, "NotEnoughMemory", sentence, advice, fitting)
 
     def _check_stop(self, request_id: int) -> None:
         if request_id in self._stopped:
@@ -164,6 +180,7 @@ class Worker:
         from engine.store.packed import disk_bytes
 
         self._loaded = None  # its memory is needed before the next model comes
+        self._load_command = command
         local = resolve(command.model)
         cpu = self._cpu.with_threads(command.threads or self._remembered(command, local.folder))
         request = self._request(command, local.folder, cpu, command.context_length)
@@ -193,6 +210,7 @@ class Worker:
                 disk_bytes=disk_bytes(
                     request.paths.packed, local.folder, loaded.precision, loaded.choice.kernel
                 ),
+                remarks=loaded.remarks,
             )
         )
 
@@ -356,6 +374,8 @@ def main() -> NoReturn:
     in the log and cannot corrupt the stream. What runs here has no business on the network.
     """
     refuse_all()
+    # Where a signal ends the process, the log says what it was doing.
+    faulthandler.enable()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     deny_internet()
     events = os.fdopen(os.dup(1), "wb")

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.chat_page.panels import (
     DemoBanner,
@@ -23,6 +23,8 @@ from desktop.sidebar.sidebar import Sidebar
 from desktop.telemetry.strip import TelemetryStrip
 from desktop.theme import Palette
 from desktop.transcript.transcript import COLUMN, Transcript
+
+_LEAST = 90  # px of the conversation
 
 
 class ChatPage(QWidget):
@@ -52,6 +54,9 @@ class ChatPage(QWidget):
     def _lay_out(self) -> None:
         self._centre.addWidget(self.welcome)
         self._centre.addWidget(self.transcript)
+        # The conversation scrolls: in a low window it gives way to what went wrong.
+        self._centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self._centre.setMinimumHeight(_LEAST)
         foot = QVBoxLayout()
         foot.setSpacing(8)
         foot.addWidget(self.unsaved)

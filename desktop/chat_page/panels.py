@@ -215,6 +215,7 @@ class NoticePanel(QFrame):
     restart_wanted = Signal()
     load_wanted = Signal()
     load_anyway_wanted = Signal()
+    load_otherwise_wanted = Signal(object)  # Precision
     log_wanted = Signal(str)
 
     def __init__(self) -> None:
@@ -240,11 +241,16 @@ class NoticePanel(QFrame):
         column.addWidget(self.sentence)
         column.addWidget(self.way_out)
         column.addLayout(row)
-        self._log_file = ""
+        self._notice = Notice("")
         self.buttons[WayOut.RESTART].clicked.connect(self.restart_wanted)
         self.buttons[WayOut.LOAD].clicked.connect(self.load_wanted)
         self.buttons[WayOut.LOAD_ANYWAY].clicked.connect(self.load_anyway_wanted)
-        self.buttons[WayOut.OPEN_LOG].clicked.connect(lambda: self.log_wanted.emit(self._log_file))
+        self.buttons[WayOut.LOAD_OTHERWISE].clicked.connect(
+            lambda: self.load_otherwise_wanted.emit(self._notice.precision)
+        )
+        self.buttons[WayOut.OPEN_LOG].clicked.connect(
+            lambda: self.log_wanted.emit(self._notice.log_file)
+        )
         self.hide()
 
     @Slot(object)
@@ -253,11 +259,14 @@ class NoticePanel(QFrame):
         if notice is None:
             self.hide()
             return
-        self._log_file = notice.log_file
+        self._notice = notice
         self.sentence.setText(notice.sentence)
         self.way_out.setText(notice.way_out)
         self.way_out.setVisible(bool(notice.way_out))
         for offer, choice in self.buttons.items():
+            text = tr(offer.value, precision=notice.precision or "")
+            choice.setText(text)
+            choice.setAccessibleName(text)
             choice.setVisible(offer in notice.offers)
         self.setAccessibleName(notice.sentence)
         self.show()

@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from engine.cli.console import ProgressLine
+from engine.cli.console import ProgressLine, note
 from engine.client import EngineClient
 from engine.errors import BadSetting, EngineDied
 from engine.messages import (
@@ -29,8 +29,10 @@ from engine.messages import (
     Memory,
     Progress,
     Ready,
+    Recovered,
     Score,
     Scored,
+    Stalled,
 )
 from engine.paths import Paths
 
@@ -38,6 +40,8 @@ ClientFactory: TypeAlias = Callable[[], EngineClient]
 Outcome = TypeVar("Outcome", Loaded, Scored)
 
 _POLL_S = 0.5  # Windows delivers Ctrl-C only between waits
+_WAIT = "It may still go on; Ctrl-C, twice during an answer, ends it."
+_GOES_ON = "The engine goes on."
 _EXIT_CODES = {"Bug": 1, "BadSetting": BadSetting.exit_code}
 
 
@@ -109,6 +113,8 @@ class Session:
     def load(self, request: Load) -> Loaded:
         """Load a model and return what really runs."""
         self.loaded = self._outcome(self._send(request), Loaded)
+        for remark in self.loaded.remarks:
+            note(remark)
         return self.loaded
 
     def score(self, request: Score) -> Scored:
@@ -207,6 +213,9 @@ class Session:
             advice = f"{event.way_out} Log: {event.log_file}"
             self._death = EngineDied(outcome=event.sentence, advice=advice)
             raise self._death
+        if isinstance(event, Stalled | Recovered):
+            self._progress.clear()
+            note(f"{event.sentence} {_WAIT}" if isinstance(event, Stalled) else _GOES_ON)
         return event
 
     @contextlib.contextmanager

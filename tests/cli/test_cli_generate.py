@@ -171,7 +171,7 @@ def test_a_crash_in_mid_answer(tern, home):
     result = tern("generate", "--prompt", "CRASH")
     assert result.code == 3
     assert result.out == "You said \n"
-    assert "memory ran out" in error_line(result)
+    assert "killed the engine" in error_line(result)
     assert str(home / "logs" / "engine.log") in result.err
 
 

@@ -4,9 +4,12 @@ What it does follows from the model's name in Load and from the last message in 
 
     model "slow"        loads in small steps until it is stopped
     model "missing"     fails to load
-    model "huge"        does not fit, and is loaded regardless
+    model "huge"        fits in int4 alone, and is loaded regardless
+    model "mended"      had damaged packed weights
     "... crash ..."     ends by SIGKILL after some words
     "... crash now"     ends before the first word
+    "... refused"       ends as compiled code does that is refused memory
+    "... stopped"       stops itself after some words, by SIGSTOP
     "... long ..."      writes until it is stopped
     "... too long ..."  fails with PromptTooLong
     "... slowly read"   reads the prompt until it is stopped
@@ -61,6 +64,7 @@ def greet(names: list[str]) -> None:
 ```
 last
 ```"""
+MENDED = "The packed weights of this model were damaged (layer-000), and were made again."
 PROOF = Proof(
     quantised_layers=28,
     float_layers=2,
@@ -139,12 +143,15 @@ class FakeWorker:
                 "Choose another one.",
             )
             return
-        if command.model == "huge" and not command.regardless:
-            self._fail(
-                command.request_id,
-                "NotEnoughMemory",
-                "Loading huge in bf16 needs about 900.0 GB, and 8.0 GB is free.",
-                "Choose a smaller model.",
+        if command.model == "huge" and command.precision != "int4" and not command.regardless:
+            self.send(
+                messages.Failed(
+                    request_id=command.request_id,
+                    kind="NotEnoughMemory",
+                    sentence="Loading huge in bf16 needs about 900.0 GB, and 8.0 GB is free.",
+                    way_out="Choose int4, which fits.",
+                    fitting=Precision.INT4,
+                )
             )
             return
         steps = 2000 if slow else 3
@@ -171,6 +178,10 @@ class FakeWorker:
                 "Shorten the message or start a new chat; nothing was lost.",
             )
             return
+        if "refused" in asked:
+            sys.stderr.write("terminate called: std::bad_alloc\n")
+            sys.stderr.flush()
+            os.abort()
         if "crash now" in asked:
             os.kill(os.getpid(), signal.SIGKILL)
         self.send(
@@ -214,6 +225,10 @@ class FakeWorker:
         elif "crash" in asked:
             self._write(request_id, iter(["These ", "words ", "stay"]), 0.0)
             os.kill(os.getpid(), signal.SIGKILL)
+        elif "stopped" in asked:
+            said = self._write(request_id, iter(["Before "]), 0.0)
+            os.kill(os.getpid(), signal.SIGSTOP)
+            said += self._write(request_id, iter(["and after."]), 0.0)
         elif "html" in asked:
             said = self._write(request_id, iter([HTML]), 0.0)
         elif "code" in asked:
@@ -280,6 +295,7 @@ def _loaded(command: messages.Load) -> messages.Loaded:
         kv_bytes_per_token=1024,
         load_s=0.03,
         proof=PROOF,
+        remarks=(MENDED,) if command.model == "mended" else (),
     )
 
 

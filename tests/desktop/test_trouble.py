@@ -1,5 +1,9 @@
 """What goes wrong, and that the person keeps everything and is told the way out."""
 
+import json
+import signal
+from pathlib import Path
+
 import psutil
 from pytestqt.qtbot import QtBot
 
@@ -11,11 +15,36 @@ from tests.desktop.conftest import (
     ask,
     choose_precision,
     click,
+    said,
     shown,
     wait_for,
     wait_for_answer,
     write,
 )
+
+
+def engine_process() -> psutil.Process:
+    children = psutil.Process().children()
+    return next(child for child in children if "fake_worker" in " ".join(child.cmdline()))
+
+
+def write_shape(folder: Path) -> None:
+    """Write what a model of 3 billion parameters says of its shape."""
+    folder.mkdir()
+    config = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": 3072,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 24,
+        "num_key_value_heads": 8,
+        "vocab_size": 128_256,
+        "max_position_embeddings": 8192,
+        "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": True,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 def test_a_crash_in_mid_answer_keeps_the_answer_and_explains(ready: Desktop, qtbot: QtBot) -> None:
@@ -24,7 +53,7 @@ def test_a_crash_in_mid_answer_keeps_the_answer_and_explains(ready: Desktop, qtb
     assert shown(ready) == ["please crash", "These words stay"]
     assert "cut short" in ready.window.chat.transcript.views[1].caption.text()
     notice = ready.window.chat.notice
-    assert notice.isVisible() and "memory ran out" in notice.sentence.text()
+    assert notice.isVisible() and "killed the engine" in notice.sentence.text()
     assert (
         notice.buttons[WayOut.RESTART].isVisible() and notice.buttons[WayOut.OPEN_LOG].isVisible()
     )
@@ -63,7 +92,7 @@ def test_the_engine_killed_from_outside_leaves_the_window_alive(
 ) -> None:
     write(qtbot, ready, "write a long text")
     wait_for_answer(qtbot, ready)
-    child = next(p for p in psutil.Process().children() if "fake_worker" in " ".join(p.cmdline()))
+    child = engine_process()
     child.kill()
     wait_for(qtbot, ready, State.CRASHED)
     assert shown(ready)[1].startswith("word0 word1")
@@ -115,6 +144,79 @@ def test_a_model_that_does_not_fit_can_be_loaded_anyway(ready: Desktop, qtbot: Q
     assert ready.settings.value.model == "huge" and not notice.isVisible()
 
 
+def test_a_precision_that_fits_is_one_click_away(ready: Desktop, qtbot: QtBot) -> None:
+    ready.controller.select(model="huge")
+    wait_for(qtbot, ready, State.IDLE)
+    offer = ready.window.chat.notice.buttons[WayOut.LOAD_OTHERWISE]
+    assert offer.text() == offer.accessibleName() == "Load in int4"
+    click(qtbot, offer)
+    wait_for(qtbot, ready, State.READY)
+    assert ready.controller.selection.precision is Precision.INT4
+    assert not ready.window.chat.notice.isVisible()
+
+
+def test_an_engine_that_was_refused_memory_says_with_what_it_would_do(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """The shape of a model of 3 billion parameters, which the fake engine does not read."""
+    model = tmp_path / "large"
+    write_shape(model)
+    made = open_window(model=str(model))
+    wait_for(qtbot, made, State.READY)
+    made.controller.select(kernel="native")
+    wait_for(qtbot, made, State.READY)
+    write(qtbot, made, "please be refused")
+    wait_for(qtbot, made, State.CRASHED)
+    notice = made.window.chat.notice
+    assert "gave it no more memory" in notice.sentence.text()
+    assert "int8 would need" in notice.sentence.text()
+    assert shown(made)[0] == "please be refused"
+    click(qtbot, notice.buttons[WayOut.LOAD_OTHERWISE])
+    wait_for(qtbot, made, State.READY)
+    assert made.controller.selection.precision is Precision.INT8
+    ask(qtbot, made, "hello")
+    assert said(made) == "You said: hello."
+
+
+def test_an_engine_that_stands_still_is_told_and_left_alone(ready: Desktop, qtbot: QtBot) -> None:
+    write(qtbot, ready, "be stopped")
+    notice = ready.window.chat.notice
+    qtbot.waitUntil(notice.isVisible, timeout=20_000)
+    assert "stopped by another program" in notice.sentence.text()
+    assert ready.controller.state is State.GENERATING and said(ready) == "Before"
+    engine_process().resume()
+    wait_for(qtbot, ready, State.READY)
+    assert said(ready) == "Before and after." and not notice.isVisible()
+
+
+def test_an_engine_that_stands_still_can_be_started_again(ready: Desktop, qtbot: QtBot) -> None:
+    write(qtbot, ready, "be stopped")
+    notice, stopped = ready.window.chat.notice, engine_process()
+    qtbot.waitUntil(notice.isVisible, timeout=20_000)
+    click(qtbot, notice.buttons[WayOut.RESTART])
+    wait_for(qtbot, ready, State.READY)
+    assert not stopped.is_running() and not notice.isVisible()
+    assert shown(ready) == ["be stopped", "Before"]
+    assert "cut short" in ready.window.chat.transcript.views[1].caption.text()
+    ask(qtbot, ready, "hello")
+    assert said(ready) == "You said: hello."
+
+
+def test_closing_the_window_of_an_engine_that_stands_still_ends_it(
+    ready: Desktop, qtbot: QtBot
+) -> None:
+    stopped = engine_process()
+    stopped.suspend()
+    ready.window.close()
+    assert not stopped.is_running()
+
+
+def test_packed_weights_that_were_mended_are_told(ready: Desktop, qtbot: QtBot) -> None:
+    ready.controller.select(model="mended")
+    wait_for(qtbot, ready, State.READY)
+    assert "were damaged" in ready.window.chat.notice.sentence.text()
+
+
 def test_a_failed_load_gives_the_queued_question_back(
     open_window: OpenWindow, qtbot: QtBot
 ) -> None:
@@ -148,7 +250,7 @@ def test_a_question_that_is_too_long_stays_and_is_explained(ready: Desktop, qtbo
 def test_closing_in_mid_answer_ends_the_engine(ready: Desktop, qtbot: QtBot) -> None:
     write(qtbot, ready, "write a long text")
     wait_for_answer(qtbot, ready)
-    child = next(p for p in psutil.Process().children() if "fake_worker" in " ".join(p.cmdline()))
+    child = engine_process()
     ready.window.close()
     assert not child.is_running()
 
@@ -160,3 +262,16 @@ def test_closing_while_the_engine_starts_leaves_no_process(
     made.window.close()
     left = [p for p in psutil.Process().children() if "fake_worker" in " ".join(p.cmdline())]
     assert not left
+
+
+def test_in_a_low_window_nothing_of_what_went_wrong_is_cut_off(
+    ready: Desktop, qtbot: QtBot
+) -> None:
+    ready.window.resize(1000, 640)
+    write(qtbot, ready, "write a long text")
+    wait_for_answer(qtbot, ready)
+    engine_process().send_signal(signal.SIGSEGV)
+    wait_for(qtbot, ready, State.CRASHED)
+    notice = ready.window.chat.notice
+    for label in (notice.sentence, notice.way_out):
+        qtbot.waitUntil(lambda it=label: it.height() >= it.heightForWidth(it.width()))

@@ -124,6 +124,8 @@ EVENTS: list[m.AnyEvent] = [
         ),
     ),
     m.Failed(request_id=1, kind="ModelNotFound", sentence="None.", way_out="Choose one."),
+    m.Stalled(sentence="It stands still.", way_out="Wait."),
+    m.Recovered(),
     m.Crashed(sentence="It ended.", way_out="Start again.", exit_code=-9, log_file="/x/engine.log"),
 ]
 

@@ -21,6 +21,7 @@ from engine.loader import LoadedModel, LoadRequest, load
 from engine.messages import Precision
 from engine.models import demo_model
 from engine.paths import Paths
+from engine.store.packed import damage
 from tests.engine.conftest import load_folder
 from tests.engine.random_models import save_random_model
 
@@ -147,10 +148,40 @@ def test_a_damaged_cache_is_made_again(
     elif damage == "a folder":
         target.mkdir()
     again, third = Loading(precision), Loading(precision)
-    assert np.array_equal(logits(again(folder)), expected)
+    mended = again(folder)
+    assert np.array_equal(logits(mended), expected)
     assert again.quantised
+    [remark] = mended.remarks
+    assert file in remark and remark.endswith("made again.")
     third(folder)
     assert not third.quantised
+
+
+@pytest.mark.parametrize("file", ["layer-001.safetensors", "head.safetensors", "manifest.json"])
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.99])
+def test_a_bit_that_flipped_is_found_and_mended(folder: Path, file: str, place: float) -> None:
+    """What no header tells: its weights would be answered from for ever."""
+    expected = logits(Loading(Precision.INT4)(folder))
+    target = packed_folders()[0] / file
+    content, status = bytearray(target.read_bytes()), target.stat()
+    content[int(place * len(content))] ^= 0x04
+    target.unlink()
+    target.write_bytes(content)
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))  # a disk leaves no trace
+    again, third = Loading(Precision.INT4), Loading(Precision.INT4)
+    mended = again(folder)
+    assert np.array_equal(logits(mended), expected)
+    assert again.quantised and len(mended.remarks) == 1
+    assert third(folder).remarks == () and not third.quantised
+
+
+def test_files_are_known_by_their_checksums_whatever_lies_beside_them(folder: Path) -> None:
+    Loading(Precision.INT4)(folder)
+    [packed] = packed_folders()
+    (packed / "notes.txt").write_text("mine")
+    assert damage(packed, folder) == ""
+    again = Loading(Precision.INT4)
+    assert again(folder).remarks == () and not again.quantised
 
 
 @both
@@ -272,3 +303,26 @@ def test_packed_data_begin_at_a_cache_line(precision: Precision) -> None:
     for file in files:
         with file.open("rb") as written:
             assert (8 + int.from_bytes(written.read(8), "little")) % 64 == 0
+
+
+PUTTER = """
+import sys
+from pathlib import Path
+from engine.whole_folder import whole_folder
+root, name = Path(sys.argv[1]), sys.argv[2]
+for number in range(100):
+    with whole_folder(root / "packed" / "m") as partial:
+        for file in ("a", "b", "c"):
+            (partial / file).write_text(f"{name} {number}")
+"""
+
+
+def test_processes_that_put_the_same_folder_there_at_once_all_succeed(tmp_path: Path) -> None:
+    """As two windows would that know nothing of each other; whoever reads finds a whole one."""
+    command = [sys.executable, "-c", PUTTER, str(tmp_path)]
+    root = Path(__file__).resolve().parents[2]
+    writers = [subprocess.Popen([*command, name], cwd=root) for name in ("left", "right", "third")]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    [folder] = (tmp_path / "packed").iterdir()
+    contents = {file.read_text() for file in folder.iterdir()}
+    assert len(contents) == 1 and len(list(folder.iterdir())) == 3

@@ -25,6 +25,7 @@ from engine.messages import (
     SamplingSettings,
 )
 from engine.paths import Paths
+from engine.watchdog import Limits
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60  # until a test gives up: far beyond what a slow machine needs
@@ -34,8 +35,8 @@ GREEDY = SamplingSettings(temperature=0, max_new_tokens=40)
 class Engine:
     """One engine process, its events in a queue; `seen` has all of them."""
 
-    def __init__(self, command: list[str] | None = None) -> None:
-        self.client = EngineClient(Paths.default(), command)
+    def __init__(self, command: list[str] | None = None, limits: Limits | None = None) -> None:
+        self.client = EngineClient(Paths.default(), command, limits)
         self.seen: list[AnyEvent] = []
         self._events: queue.SimpleQueue[AnyEvent | None] = queue.SimpleQueue()
         self.client.start()
@@ -79,7 +80,11 @@ class Engine:
         self.client.send(command)
 
     def begin_load(
-        self, model: str | Path, precision: Precision, context: int | None = None
+        self,
+        model: str | Path,
+        precision: Precision,
+        context: int | None = None,
+        regardless: bool = False,
     ) -> int:
         request_id = self.client.next_id()
         self.send(
@@ -89,6 +94,7 @@ class Engine:
                 precision=precision,
                 kernel="native",
                 context_length=context,
+                regardless=regardless,
             )
         )
         return request_id
@@ -169,8 +175,8 @@ def start(tern_home: Path) -> Iterator[StartEngine]:
     """A function that starts engine processes; none is left after the test."""
     started: list[Engine] = []
 
-    def start_one(command: list[str] | None = None) -> Engine:
-        started.append(Engine(command))
+    def start_one(command: list[str] | None = None, limits: Limits | None = None) -> Engine:
+        started.append(Engine(command, limits))
         return started[-1]
 
     yield start_one

@@ -17,6 +17,7 @@ from tests.integration.conftest import ROOT
 
 LIGHT = {
     "bench",
+    "cgroup",
     "cli.main",
     "client",
     "doctor",
@@ -49,10 +50,12 @@ LIGHT = {
     "models",
     "network",
     "observed",
+    "outcome",
     "own_process",
     "paths",
     "preflight",
     "settings",
+    "shortage",
     "store",
     "store.catalogue",
     "store.description",
@@ -78,6 +81,8 @@ LIGHT = {
     "store.token",
     "store.transfer",
     "store.verify",
+    "watchdog",
+    "witness",
 }
 HEAVY = {"torch", "transformers", "intel_extension_for_pytorch", "safetensors", "tokenizers"}
 SOURCES = [

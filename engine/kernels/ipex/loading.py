@@ -20,6 +20,7 @@ from engine.kernels.ipex.model import Facts, IpexModel
 from engine.kernels.ipex.recipes import Made
 from engine.messages import Precision, Proof, Quantisation
 from engine.model_config import ModelConfig
+from engine.packing import OnRemark, is_sound, packing_alone
 from engine.quantize.groupwise import GROUP_SIZE
 from engine.store.hub_cache import identity
 from engine.store.packed import IPEX_FORMAT, write_manifest
@@ -34,7 +35,7 @@ _log = logging.getLogger(__name__)
 class IpexRequest:
     """What to load. `sequences` gives the token ids to calibrate on, when they are needed.
 
-    `cache` is where quantised graphs are kept.
+    `cache` is where quantised graphs are kept. on_remark: see `engine.packing.is_sound`.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class IpexRequest:
     cache: Path
     sequences: Callable[[], Sequence[list[int]]]
     calibration_text: str
+    on_remark: OnRemark
 
 
 def load(request: IpexRequest, on_step: OnProgress) -> tuple[IpexModel, Isa]:
@@ -86,17 +88,27 @@ def _graph(request: IpexRequest, level: Isa, on_step: OnProgress) -> tuple[Graph
         made = recipes.in_float(request.folder, _positions(request), torch.bfloat16)
         return made.graph, _facts(request, made, "bf16 weights, prepacked by IPEX")
     folder = saved_folder(request, level)
-    if saved.is_saved(folder):
-        on_step("Reading the quantised graph", 0, 1)
-        try:
-            graph, facts = saved.read(folder)
-            # Weights that are gone are not missed; weights that were replaced are.
-            if _source(request) in ("", facts.source):
-                return graph, facts
-            _log.info("the weights of %s have changed: quantising again", request.folder)
-        except (OSError, RuntimeError, msgspec.DecodeError) as error:
-            _log.warning("the graph in %s is damaged, quantising again: %s", folder, error)
-        shutil.rmtree(folder, ignore_errors=True)
+    if kept := _kept(request, folder, on_step):
+        return kept
+    with packing_alone(folder, on_step):
+        return _kept(request, folder, on_step) or _made(request, folder, on_step)
+
+
+def _kept(request: IpexRequest, folder: Path, on_step: OnProgress) -> tuple[Graph, Facts] | None:
+    """Return the graph in `folder`, None where there is none that is of use."""
+    if not is_sound(folder, request.folder, on_step, request.on_remark):
+        return None
+    on_step("Reading the quantised graph", 0, 1)
+    graph, facts = saved.read(folder)
+    # Weights that are gone are not missed; weights that were replaced are.
+    if _source(request) in ("", facts.source):
+        return graph, facts
+    _log.info("the weights of %s have changed: quantising again", request.folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _made(request: IpexRequest, folder: Path, on_step: OnProgress) -> tuple[Graph, Facts]:
     with whole_folder(folder) as partial:
         made, method = _quantised(request, partial, on_step)
         facts = _facts(request, made, method)

@@ -22,16 +22,10 @@ def save(graph: Graph, facts: Facts, folder: Path) -> None:
     (folder / _FACTS).write_bytes(msgspec.json.encode(facts))
 
 
-def is_saved(folder: Path) -> bool:
-    """Return whether a whole graph lies in `folder`."""
-    return (folder / _FACTS).is_file()
-
-
 def read(folder: Path) -> tuple[Graph, Facts]:
     """Return what `save` wrote.
 
-    Raises OSError, RuntimeError or msgspec.DecodeError where it is damaged, and NothingQuantised
-    where the graph's multiplications are not those that were saved.
+    Raises NothingQuantised where the graph's multiplications are not those that were saved.
     """
     facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=Facts)
     graph = torch.jit.load(folder / _GRAPH).eval()

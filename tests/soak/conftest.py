@@ -1,0 +1,3 @@
+from tests.desktop.conftest import home, open_window
+
+__all__ = ["home", "open_window"]
