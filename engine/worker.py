@@ -23,6 +23,7 @@ import msgspec
 from engine import messages
 from engine.errors import FailedApart, NoModelLoaded, Stopped, TernError
 from engine.hardware import Cpu, read_cpu
+from engine.logs import TextlessFormatter
 from engine.messages import (
     AnyCommand,
     Count,
@@ -89,8 +90,8 @@ class Worker:
         for line in self._commands:
             try:
                 command = messages.decode_command(line)
-            except msgspec.DecodeError as error:
-                _log.error("not a command (%s): %r", error, line[:200])
+            except msgspec.DecodeError:  # whose words, like the line, may be the person's
+                _log.error("a line of %d bytes is not a command", len(line))
                 continue
             if isinstance(command, Stop):
                 self._stopped.add(command.request_id)
@@ -119,7 +120,9 @@ class Worker:
         except Stopped:
             self._fail(command, "Stopped", "Stopped as you asked.", "")
         except TernError as error:
-            _log.warning("%s: %s", error.kind, error)
+            # What reads a prompt may say some of it; what loads a model says what is in the way.
+            facts = error.facts if isinstance(command, Load | Quantise) else {}
+            _log.warning("%s failed: %s %s", type(command).__name__, error.kind, facts)
             self._fail(command, error.kind, error.said, error.advice)
         except FailedApart as error:  # the other process has logged it
             self._fail(command, error.kind, error.said, error.advice)
@@ -348,7 +351,9 @@ def main() -> NoReturn:
     in the log and cannot corrupt the stream. What runs here has no business on the network.
     """
     refuse_all()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(TextlessFormatter())
+    logging.basicConfig(handlers=[handler])
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

@@ -42,6 +42,7 @@ LIGHT = {
     "lab.tally",
     "lab.threads",
     "lab.verdict",
+    "logs",
     "messages",
     "model_config",
     "model_files",
@@ -51,6 +52,7 @@ LIGHT = {
     "own_process",
     "paths",
     "preflight",
+    "redaction",
     "settings",
     "store",
     "store.catalogue",
@@ -77,6 +79,7 @@ LIGHT = {
     "store.token",
     "store.transfer",
     "store.verify",
+    "support",
 }
 HEAVY = {"torch", "transformers", "intel_extension_for_pytorch", "safetensors", "tokenizers"}
 SOURCES = [
