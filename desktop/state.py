@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from desktop.translation import mark
+from desktop.translation import mark, tr
 from engine.messages import KernelChoice, Precision
 
 
@@ -27,6 +27,7 @@ class WayOut(StrEnum):
     OPEN_LOG = mark("Open log")
     LOAD = mark("Load again")
     LOAD_ANYWAY = mark("Load anyway")
+    SUPPORT = mark("Support archive…")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,13 @@ class Notice:
     way_out: str = ""
     offers: tuple[WayOut, ...] = ()
     log_file: str = ""
+
+
+def fault_notice(error: Exception) -> Notice:
+    """Return what is said of a fault of Tern's own."""
+    fault = f"{type(error).__name__}: {error}"
+    sentence = tr("Tern met a fault of its own ({fault}).", fault=fault)
+    return Notice(sentence, tr("Please report it."), (WayOut.SUPPORT,))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,17 @@ from pathlib import Path
 from types import TracebackType
 
 _FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_RAISE = dis.opmap["RAISE_VARARGS"]
+_STEPS = (
+    "LOAD_",
+    "STORE_",
+    "BINARY_",
+    "UNARY_",
+    "COMPARE_",
+    "CALL",
+    "PRECALL",
+    "IMPORT_",
+    "UNPACK",
+)
 _LIMIT = 1_000_000  # bytes; one older log is kept beside it
 # Raised by compiled code they name types, attributes and modules; by `raise`, anything.
 _OF_THE_PROGRAM = (
@@ -81,17 +91,23 @@ def _words(error: BaseException) -> str:
         return os.strerror(error.errno)  # without the file's name
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorname", "")
-    if isinstance(error, _OF_THE_PROGRAM) and not _by_statement(error):
+    if isinstance(error, _OF_THE_PROGRAM) and _by_compiled_code(error):
         return str(error)
     return ""
 
 
-def _by_statement(error: BaseException) -> bool:
-    """Whether a `raise` made the words, and not compiled code. A bundle has no sources to read."""
+def _by_compiled_code(error: BaseException) -> bool:
+    """Whether a step of the program made the words, and not a `raise` (or a generator's `throw`).
+
+    Told by the instruction, for a bundle has no sources to read.
+    """
     step = error.__traceback__
     while step and step.tb_next:
         step = step.tb_next
-    return step is None or step.tb_frame.f_code.co_code[step.tb_lasti] == _RAISE
+    if step is None:
+        return False
+    instruction = dis.opname[step.tb_frame.f_code.co_code[step.tb_lasti]]
+    return instruction.startswith(_STEPS)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -21,6 +21,8 @@ _NAMED_SECRET = re.compile(r"(?i)\b(authorization|[\w-]*token|password|api[_-]?k
 # A line of the engine's protocol, whole or in part.
 _OF_A_CHAT = re.compile(r"\"(?:content|messages|prompt|text|answer)\\*\"\s*:")
 _WITHHELD = "(a line is left out here: it could be of a chat)"
+_MODELS = "<models>"
+_OF_THE_CACHE = r"""(?=[/\\]+models--|["'\s,;:)\]}]|$)"""  # it may lie among the person's files
 _LEAST = 3  # letters of a name that is looked for as a word
 
 
@@ -36,7 +38,7 @@ class Redactor:
             (assets_folder().parent, "<tern>"),
             (Path(sys.prefix), "<python>"),
             (Path(sys.base_prefix), "<python>"),
-            *((folder, "<models>") for folder in models),
+            *((folder, _MODELS) for folder in models),
             (Path.home(), "~"),
         ]
         spelt = {
@@ -61,7 +63,8 @@ class Redactor:
             for line in text.splitlines(keepends=True)
         )
         for spelling, label in self._folders:
-            text = re.sub(rf"{re.escape(spelling)}(?![\w-])", label, text)
+            end = _OF_THE_CACHE if label == _MODELS else r"(?![\w-])"
+            text = re.sub(rf"{re.escape(spelling)}{end}", label, text)
         text = _TOKEN.sub("<secret>", text)
         text = _NAMED_SECRET.sub(r"\1\2<secret>", text)
         text = _QUOTED.sub(r"\1…\1", text)

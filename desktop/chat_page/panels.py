@@ -216,6 +216,7 @@ class NoticePanel(QFrame):
     load_wanted = Signal()
     load_anyway_wanted = Signal()
     log_wanted = Signal(str)
+    support_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -243,6 +244,7 @@ class NoticePanel(QFrame):
         self._log_file = ""
         self.buttons[WayOut.RESTART].clicked.connect(self.restart_wanted)
         self.buttons[WayOut.LOAD].clicked.connect(self.load_wanted)
+        self.buttons[WayOut.SUPPORT].clicked.connect(self.support_wanted)
         self.buttons[WayOut.LOAD_ANYWAY].clicked.connect(self.load_anyway_wanted)
         self.buttons[WayOut.OPEN_LOG].clicked.connect(lambda: self.log_wanted.emit(self._log_file))
         self.hide()
