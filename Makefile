@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test lint sanitize screenshots translations icons package smoke deb clean
+.PHONY: run test lint soak sanitize screenshots translations icons package smoke deb clean
 
 run: $(READY)
 	$(BIN)/tern
@@ -16,6 +16,10 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Five hundred turns through the window, and what they leave in memory: some minutes.
+soak: $(READY)
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m soak
 
 # The compiled core's own tests, with the address and undefined-behaviour sanitizers.
 sanitize:

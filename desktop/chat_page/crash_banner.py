@@ -1,7 +1,7 @@
 """Says once that the window crashed the last time, and offers what helps to find out why."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
 from desktop.widgets import button, label, styled
 
@@ -22,12 +22,17 @@ class CrashBanner(QFrame):
         self.archive = button("Support archive…", "link")
         self.dismiss = button("Dismiss", "link")
         self.setAccessibleName(self.text.text())
-        row = QHBoxLayout(self)
-        row.setContentsMargins(20, 8, 16, 8)
-        row.setSpacing(8)
-        row.addWidget(self.text, 1)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
         for choice in (self.log, self.archive, self.dismiss):
             row.addWidget(choice)
+        row.addStretch()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 8, 16, 6)
+        column.setSpacing(2)
+        column.addWidget(self.text)
+        column.addLayout(row)
         self.log.clicked.connect(self.log_wanted)
         self.archive.clicked.connect(self.archive_wanted)
         self.dismiss.clicked.connect(self.hide)
