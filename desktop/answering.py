@@ -9,8 +9,9 @@ from desktop.chats.steps import Shown, Step
 from desktop.history import History, Message, MessageState, engine_messages
 from desktop.state import Notice, Selection, WayOut
 from desktop.translation import tr
+from desktop.ways_out import loading_notice
 from engine import messages
-from engine.errors import NotEnoughMemory
+from engine.messages import Precision
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,12 @@ class Answer:
         return self.message
 
 
-def load_notice(event: messages.Failed) -> Notice:
-    """Return what is said of a model that was not loaded."""
-    if event.kind == "Stopped":
-        return Notice(
-            tr("Loading was cancelled."),
-            tr("Choose another model, or load this one again."),
-            (WayOut.LOAD,),
-        )
-    offer = WayOut.LOAD_ANYWAY if event.kind == NotEnoughMemory.__name__ else WayOut.LOAD
-    return Notice(event.sentence, event.way_out, (offer,))
+def load_notice(event: messages.Failed, precision: Precision) -> Notice:
+    """Return what is said of a model that was not loaded in `precision`."""
+    if event.kind != "Stopped":
+        return loading_notice(event, precision)
+    return Notice(
+        tr("Loading was cancelled."),
+        tr("Choose another model, or load this one again."),
+        (WayOut.LOAD,),
+    )

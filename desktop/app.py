@@ -53,6 +53,7 @@ from desktop.wiring.models import connect_downloads, connect_find, connect_libra
 from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
 from desktop.wiring.sidebar import connect_files, connect_list, connect_moves, leaving
 from desktop.wiring.telemetry import connect_telemetry
+from desktop.wiring.ways_out import connect_ways_out
 from engine.client import EngineClient
 from engine.hardware import read_cpu
 from engine.messages import Loaded, Precision
@@ -239,9 +240,7 @@ def _connect_acts(desktop: Desktop) -> None:
     chat.header.models.model_chosen.connect(lambda name: controller.select(model=name))
     chat.loading.cancel_wanted.connect(controller.stop)
     chat.demo.choose_wanted.connect(chat.header.models.open_list)
-    chat.notice.restart_wanted.connect(controller.start_engine)
-    chat.notice.load_wanted.connect(controller.load)
-    chat.notice.load_anyway_wanted.connect(lambda: controller.load(regardless=True))
+    connect_ways_out(window, menus, controller)
     chat.notice.log_wanted.connect(open_log)
     menus.stop_wanted.connect(controller.stop)
     menus.write_wanted.connect(write)

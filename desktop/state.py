@@ -24,9 +24,16 @@ class WayOut(StrEnum):
     """What a notice offers to do; the value is the button's text."""
 
     RESTART = mark("Start the engine again")
-    OPEN_LOG = mark("Open log")
     LOAD = mark("Load again")
     LOAD_ANYWAY = mark("Load anyway")
+    LOWER = mark("Use a lower precision")
+    INT4 = mark("Use int4")
+    AUTO_KERNEL = mark("Choose the kernels automatically")
+    NATIVE_KERNEL = mark("Use the native kernels")
+    OTHER_MODEL = mark("Choose another model")
+    NEW_CHAT = mark("New chat")
+    CHAT_SETTINGS = mark("Settings of this chat")
+    OPEN_LOG = mark("Open log")
     SUPPORT = mark("Support archive…")
 
 

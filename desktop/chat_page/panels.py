@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import wording
+from desktop.flow import Flow
 from desktop.state import Notice, State, WayOut
 from desktop.translation import mark, tr
 from desktop.widgets import button, label, plain_button, styled
@@ -212,11 +213,8 @@ class UnsavedBanner(QFrame):
 class NoticePanel(QFrame):
     """What went wrong, the way out, and a button for each thing that can be done at once."""
 
-    restart_wanted = Signal()
-    load_wanted = Signal()
-    load_anyway_wanted = Signal()
+    wanted = Signal(object)  # WayOut
     log_wanted = Signal(str)
-    support_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -228,26 +226,31 @@ class NoticePanel(QFrame):
         self.buttons: dict[WayOut, QPushButton] = {}
         self.dismiss = button("Dismiss", "link")
         self.dismiss.clicked.connect(self.hide)
-        row = QHBoxLayout()
-        row.setSpacing(8)
+        acts = QWidget()
+        row = Flow(acts, gap=8)
         for offer in WayOut:
-            self.buttons[offer] = plain_button(tr(offer.value), "noticeButton")
+            self.buttons[offer] = self._offer(offer)
             row.addWidget(self.buttons[offer])
-        row.addStretch()
         row.addWidget(self.dismiss)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 12, 10)
         column.setSpacing(4)
         column.addWidget(self.sentence)
         column.addWidget(self.way_out)
-        column.addLayout(row)
+        column.addWidget(acts)
         self._log_file = ""
-        self.buttons[WayOut.RESTART].clicked.connect(self.restart_wanted)
-        self.buttons[WayOut.LOAD].clicked.connect(self.load_wanted)
-        self.buttons[WayOut.SUPPORT].clicked.connect(self.support_wanted)
-        self.buttons[WayOut.LOAD_ANYWAY].clicked.connect(self.load_anyway_wanted)
-        self.buttons[WayOut.OPEN_LOG].clicked.connect(lambda: self.log_wanted.emit(self._log_file))
         self.hide()
+
+    def _offer(self, offer: WayOut) -> QPushButton:
+        choice = plain_button(tr(offer.value), "noticeButton")
+        choice.clicked.connect(lambda: self._take(offer))
+        return choice
+
+    def _take(self, offer: WayOut) -> None:
+        if offer is WayOut.OPEN_LOG:
+            self.log_wanted.emit(self._log_file)
+        else:
+            self.wanted.emit(offer)
 
     @Slot(object)
     def show_notice(self, notice: Notice | None) -> None:

@@ -43,7 +43,6 @@ def connect_support(window: MainWindow, menus: Menus, paths: Paths) -> None:
     dialog.files_wanted.connect(look)
     dialog.save_wanted.connect(save)
     menus.support_wanted.connect(dialog.come_forward)
-    window.chat.notice.support_wanted.connect(dialog.come_forward)
     window.closing.connect(background.close)
 
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from engine.client import EngineClient
-from engine.errors import UnwritableFolder
+from engine.errors import EngineMismatch, UnwritableFolder
 from engine.hardware import read_cpu
 from engine.messages import (
     PROTOCOL_VERSION,
@@ -459,7 +459,7 @@ def test_a_process_of_another_version_is_refused(start: StartEngine) -> None:
     assert not any(isinstance(event, Ready) for event in events)
     crash = events[-1]
     assert isinstance(crash, Crashed)
-    assert "version 999" in crash.sentence
+    assert crash.sentence == EngineMismatch(theirs=999, ours=PROTOCOL_VERSION).said
     assert not alive(engine.pid)
 
 
