@@ -24,15 +24,15 @@ class WayOut(StrEnum):
     """What a notice offers to do; the value is the button's text."""
 
     RESTART = mark("Start the engine again")
-    LOAD = mark("Load again")
-    LOAD_ANYWAY = mark("Load anyway")
     LOWER = mark("Use a lower precision")
     INT4 = mark("Use int4")
     AUTO_KERNEL = mark("Choose the kernels automatically")
     NATIVE_KERNEL = mark("Use the native kernels")
+    LOAD = mark("Load again")
     OTHER_MODEL = mark("Choose another model")
     NEW_CHAT = mark("New chat")
     CHAT_SETTINGS = mark("Settings of this chat")
+    LOAD_ANYWAY = mark("Load anyway")
     OPEN_LOG = mark("Open log")
     SUPPORT = mark("Support archive…")
 

@@ -50,11 +50,11 @@ class SupportDialog(QDialog):
         self.text.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         self.told = label("", "muted", wraps=True)
         self.save = button("Save…", "primary", spoken="Save the support archive")
-        self.done = button("Close", "outlined")
+        self.close_it = button("Close", "outlined")
         self._lay_out()
         self.names.currentRowChanged.connect(self._show_file)
         self.save.clicked.connect(self._choose)
-        self.done.clicked.connect(self.close)
+        self.close_it.clicked.connect(self.close)
 
     def _lay_out(self) -> None:
         across, acts = QHBoxLayout(), QHBoxLayout()
@@ -63,7 +63,7 @@ class SupportDialog(QDialog):
         across.addWidget(self.names)
         across.addWidget(self.text, 1)
         acts.addWidget(self.told, 1)
-        acts.addWidget(self.done)
+        acts.addWidget(self.close_it)
         acts.addWidget(self.save)
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 16, 18, 16)

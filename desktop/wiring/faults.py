@@ -60,7 +60,11 @@ def connect_faults(window: MainWindow, menus: Menus, faults: Faults, paths: Path
             return
         box = dialogs.tell_fault(window, open_log, menus.support_wanted.emit)
         shown.append(box)
-        box.finished.connect(lambda _result: (shown.clear(), since.start()))
+        box.finished.connect(on_closed)
+
+    def on_closed(_result: int) -> None:
+        shown.clear()
+        since.start()
 
     banner = window.chat.crash
     banner.log_wanted.connect(open_log)

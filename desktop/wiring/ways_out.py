@@ -13,6 +13,11 @@ from engine.messages import Precision
 def connect_ways_out(window: MainWindow, menus: Menus, controller: Controller) -> None:
     """Everything that a notice offers but its log."""
     chat = window.chat
+
+    def open_settings() -> None:
+        if not chat.header.settings.isChecked():
+            chat.header.settings.click()
+
     acts: dict[WayOut, Callable[[], object]] = {
         WayOut.RESTART: controller.start_engine,
         WayOut.LOAD: controller.load,
