@@ -68,6 +68,7 @@ def _ask(
 ) -> QMessageBox:
     """Open a question; `go_ahead` is called on yes, and Escape does nothing."""
     box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setWindowTitle("Tern")
     box.setText(question)
     box.setInformativeText(text)
