@@ -28,9 +28,7 @@ def connect_ways_out(window: MainWindow, menus: Menus, controller: Controller) -
         WayOut.NATIVE_KERNEL: lambda: controller.select(kernel="native"),
         WayOut.OTHER_MODEL: chat.header.models.open_list,
         WayOut.NEW_CHAT: menus.new_chat_wanted.emit,
-        WayOut.CHAT_SETTINGS: lambda: (
-            chat.header.settings.isChecked() or chat.header.settings.click()
-        ),
+        WayOut.CHAT_SETTINGS: open_settings,
         WayOut.SUPPORT: menus.support_wanted.emit,
     }
     chat.notice.wanted.connect(lambda offer: acts[offer]())
