@@ -1,6 +1,7 @@
 """The catalogue of failures: each can happen, is worded plainly, gets its facts, and has a test."""
 
 import ast
+import functools
 import re
 import string
 from collections.abc import Iterator
@@ -16,8 +17,13 @@ KINDS = catalogue()
 JARGON = re.compile(r"(?i)\b(exception|traceback|stack|errno|null|none|invalid|abort|fatal|oops)\b")
 
 
-def calls() -> Iterator[tuple[str, ast.Call]]:
+@functools.cache
+def calls() -> list[tuple[str, ast.Call]]:
     """Where the program makes a failure."""
+    return list(_calls())
+
+
+def _calls() -> Iterator[tuple[str, ast.Call]]:
     for folder in ("engine", "desktop"):
         for source in sorted((ROOT / folder).rglob("*.py")):
             if source.name == "errors.py":
