@@ -69,7 +69,11 @@ class Faults(QObject):
                 it.exc_type, it.exc_value, it.exc_traceback
             )
             undo.callback(qInstallMessageHandler, qInstallMessageHandler(self._on_qt_message))
-            yield
+            try:
+                yield
+            except Exception:  # before there is a window that could go on
+                _log.critical("the program ends", exc_info=True)
+                raise
 
     def _on_exception(
         self,

@@ -242,6 +242,14 @@ def test_the_notice_of_a_crash_leads_on_and_goes(
         assert not banner.isVisible()
 
 
+def test_what_keeps_the_window_from_opening_is_logged(home: Path) -> None:
+    paths = Paths.default()
+    with pytest.raises(ValueError, match=SECRET), Faults(paths).watch():
+        fail()
+    log = paths.window_log.read_text()
+    assert "the program ends" in log and "in fail" in log and SECRET not in log
+
+
 def test_qts_own_messages_are_in_the_log(watched: Desktop, qtbot: QtBot) -> None:
     for _ in range(100):
         QWidget().startTimer(-1)
