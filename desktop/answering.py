@@ -9,8 +9,8 @@ from desktop.chats.steps import Shown, Step
 from desktop.history import History, Message, MessageState, engine_messages
 from desktop.state import Notice, Selection, WayOut
 from desktop.translation import tr
+from desktop.ways_out import loading_notice, with_precision
 from engine import messages
-from engine.errors import NotEnoughMemory
 from engine.messages import Precision
 
 
@@ -118,23 +118,15 @@ class Answer:
         return self.message
 
 
-def load_notice(event: messages.Failed) -> Notice:
-    """Return what is said of a model that was not loaded."""
-    if event.kind == "Stopped":
-        return Notice(
-            tr("Loading was cancelled."),
-            tr("Choose another model, or load this one again."),
-            (WayOut.LOAD,),
-        )
-    offer = WayOut.LOAD_ANYWAY if event.kind == NotEnoughMemory.__name__ else WayOut.LOAD
-    return with_precision(Notice(event.sentence, event.way_out, (offer,)), event.fitting)
-
-
-def with_precision(notice: Notice, fitting: Precision | None) -> Notice:
-    """Return `notice` with the offer to load the model in the precision that would fit."""
-    if fitting is None:
-        return notice
-    return replace(notice, offers=(WayOut.LOAD_OTHERWISE, *notice.offers), precision=fitting)
+def load_notice(event: messages.Failed, precision: Precision) -> Notice:
+    """Return what is said of a model that was not loaded in `precision`."""
+    if event.kind != "Stopped":
+        return loading_notice(event, precision)
+    return Notice(
+        tr("Loading was cancelled."),
+        tr("Choose another model, or load this one again."),
+        (WayOut.LOAD,),
+    )
 
 
 def crash_notice(event: messages.Crashed) -> Notice:

@@ -19,6 +19,7 @@ from desktop.chats.shelf import Shelf
 from desktop.chats.store import Store
 from desktop.controller import Controller
 from desktop.engine_thread import EngineThread
+from desktop.faults import Faults
 from desktop.hub_controller import HubController
 from desktop.lab_controller import LabController
 from desktop.lab_page.prompts import PinnedPrompts
@@ -38,6 +39,7 @@ from desktop.theme import Theme
 from desktop.wiring.chat_settings import connect_panel, connect_personas
 from desktop.wiring.chats import connect_desk, connect_messages, open_history
 from desktop.wiring.drafting import connect_attachments, connect_context
+from desktop.wiring.faults import connect_faults, connect_support
 from desktop.wiring.habits import (
     connect_instance,
     connect_language,
@@ -51,6 +53,7 @@ from desktop.wiring.models import connect_downloads, connect_find, connect_libra
 from desktop.wiring.settings import connect_general, connect_privacy, connect_storage
 from desktop.wiring.sidebar import connect_files, connect_list, connect_moves, leaving
 from desktop.wiring.telemetry import connect_telemetry
+from desktop.wiring.ways_out import connect_ways_out
 from engine.client import EngineClient
 from engine.hardware import read_cpu
 from engine.messages import Loaded, Precision
@@ -153,6 +156,7 @@ def build(
     connect_zoom(window, desktop.menus, theme, settings)
     connect_tray(window, desktop.tray, desktop.menus, settings)
     connect_shortcuts(window, desktop.menus)
+    connect_support(window, desktop.menus, paths)
     _show_beginning(desktop)
     return desktop
 
@@ -190,19 +194,22 @@ def run(
     is_second = not new_window and not instance.claim()
     if is_second and instance.hand_over(Wish.of(model, precision)):
         return 0
-    desktop = build(app, paths, model, precision)
-    connect_instance(desktop.window, instance, desktop.controller)
-    # A window that hides in the tray is no reason to end, and one that closes is.
-    app.setQuitOnLastWindowClosed(False)
-    desktop.window.closing.connect(app.quit)
-    # Python sees Ctrl-C at its next step, which the engine's pulse brings twice a second.
-    signal.signal(signal.SIGINT, lambda *_: desktop.window.quit())
-    prepare(desktop)
-    with desktop.network.guard():
-        start(desktop)
-        # What is there now stays: the collector need not look at it, which takes 20 ms a time.
-        gc.freeze()
-        return app.exec()
+    faults = Faults(paths)
+    with faults.watch():
+        desktop = build(app, paths, model, precision)
+        connect_faults(desktop.window, desktop.menus, faults, paths)
+        connect_instance(desktop.window, instance, desktop.controller)
+        # A window that hides in the tray is no reason to end, and one that closes is.
+        app.setQuitOnLastWindowClosed(False)
+        desktop.window.closing.connect(app.quit)
+        # Python sees Ctrl-C at its next step, which the engine's pulse brings twice a second.
+        signal.signal(signal.SIGINT, lambda *_: desktop.window.quit())
+        prepare(desktop)
+        with desktop.network.guard():
+            start(desktop)
+            # What is there now stays: the collector need not look at it, which takes 20 ms a time.
+            gc.freeze()
+            return app.exec()
 
 
 def _connect_acts(desktop: Desktop) -> None:
@@ -222,8 +229,8 @@ def _connect_acts(desktop: Desktop) -> None:
     def write() -> None:
         window.show_page(Page.CHAT)
 
-    def open_log(_file: str = "") -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(desktop.paths.engine_log)))
+    def open_log(file: str = "") -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(file or str(desktop.paths.engine_log)))
 
     chat.composer.submitted.connect(ask)
     chat.composer.stop_wanted.connect(controller.stop)
@@ -233,10 +240,7 @@ def _connect_acts(desktop: Desktop) -> None:
     chat.header.models.model_chosen.connect(lambda name: controller.select(model=name))
     chat.loading.cancel_wanted.connect(controller.stop)
     chat.demo.choose_wanted.connect(chat.header.models.open_list)
-    chat.notice.restart_wanted.connect(controller.restart_engine)
-    chat.notice.load_wanted.connect(controller.load)
-    chat.notice.load_anyway_wanted.connect(lambda: controller.load(regardless=True))
-    chat.notice.load_otherwise_wanted.connect(controller.load_otherwise)
+    connect_ways_out(window, menus, controller)
     chat.notice.log_wanted.connect(open_log)
     menus.stop_wanted.connect(controller.stop)
     menus.write_wanted.connect(write)

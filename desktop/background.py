@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from desktop.state import Notice
-from desktop.translation import tr
+from desktop.state import Notice, fault_notice
 from engine.errors import Stopped, TernError
 
 Result = TypeVar("Result")
@@ -53,9 +52,7 @@ class Task(QThread):
             self._fail(Notice(error.said, error.advice))
         except Exception as error:  # a thread that dies silently would leave the window waiting
             _log.exception("in the background")
-            fault = f"{type(error).__name__}: {error}"
-            sentence = tr("Tern met a fault of its own ({fault}).", fault=fault)
-            self._fail(Notice(sentence, tr("Please report it.")))
+            self._fail(fault_notice(error))
         else:
             self._handed_over.emit(functools.partial(self.on_success, result))
 

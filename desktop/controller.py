@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from desktop.answering import Answer, Request, crash_notice, load_notice, with_precision
+from desktop.answering import Answer, Request, crash_notice, load_notice
 from desktop.attachments.attachment import Attachment
 from desktop.chats import steps
 from desktop.chats.desk import Desk, Talk
@@ -19,6 +19,7 @@ from desktop.engine_thread import EngineThread
 from desktop.history import Message
 from desktop.state import Notice, Selection, State, WayOut
 from desktop.translation import tr
+from desktop.ways_out import answer_notice
 from engine import messages
 from engine.client import EngineClient
 from engine.messages import AnyEvent, ChatMessage, Precision
@@ -325,7 +326,8 @@ class Controller(QObject):
             self._refused = self._loading
             self._enter(State.IDLE)
             self.take_back()
-            self.noticed.emit(load_notice(event))
+            assert self._loading
+            self.noticed.emit(load_notice(event, self._loading.precision))
             return
         assert self._loading
         self._loaded, self.chosen = event, self._loading
@@ -358,8 +360,7 @@ class Controller(QObject):
                 self._end(answer, answer.complete(event))
             case messages.Failed():
                 self._end(answer, answer.cut())
-                notice = Notice(event.sentence, event.way_out)
-                self.noticed.emit(with_precision(notice, event.fitting))
+                self.noticed.emit(answer_notice(event, answer.request.selection.precision))
 
     def _on_crashed(self, event: messages.Crashed) -> None:
         self._load_id = self._loaded = None

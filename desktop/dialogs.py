@@ -1,7 +1,8 @@
-"""The questions that the window asks before something is lost. None of them blocks."""
+"""What the window asks before something is lost, and tells of its faults. None of it blocks."""
 
 from collections.abc import Callable
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from desktop.translation import tr, trn
@@ -37,11 +38,37 @@ def confirm_remove_folder(
     return _ask(parent, question, text, tr("Delete the folder"), go_ahead)
 
 
+def tell_fault(
+    parent: QWidget, open_log: Callable[[], object], archive: Callable[[], object]
+) -> QMessageBox:
+    """Say that the program met a fault and goes on; offer its log and a support archive."""
+    box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setWindowTitle("Tern")
+    box.setText(tr("Tern met a fault of its own."))
+    box.setInformativeText(
+        tr(
+            "Your chats and what you are writing are kept, and you can go on. If it comes again, "
+            "start Tern anew; a support archive helps to mend it."
+        )
+    )
+    log = box.addButton(tr("Open log"), QMessageBox.ButtonRole.ActionRole)
+    support = box.addButton(tr("Support archive…"), QMessageBox.ButtonRole.ActionRole)
+    done = box.addButton(tr("Go on"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(done)
+    box.setEscapeButton(done)
+    acts = {log: open_log, support: archive}
+    box.buttonClicked.connect(lambda clicked: acts[clicked]() if clicked in acts else None)
+    box.open()
+    return box
+
+
 def _ask(
     parent: QWidget, question: str, text: str, act: str, go_ahead: Callable[[], object]
 ) -> QMessageBox:
     """Open a question; `go_ahead` is called on yes, and Escape does nothing."""
     box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setWindowTitle("Tern")
     box.setText(question)
     box.setInformativeText(text)

@@ -63,6 +63,8 @@ class Flow(QLayout):
         rows: list[list[tuple[QLayoutItem, QSize]]] = []
         left = area.width() + 1  # so that the first item begins a row
         for item in self._items:
+            if item.isEmpty():  # hidden
+                continue
             size = item.sizeHint().boundedTo(QSize(area.width(), 10_000))
             if left + size.width() > area.width():
                 rows.append([])

@@ -13,7 +13,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from desktop.background import Background
-from desktop.state import Notice
+from desktop.state import Notice, fault_notice
 from desktop.translation import tr
 from engine.errors import FileUnreadable, TernError
 from engine.hardware import Cpu
@@ -75,9 +75,7 @@ class StepThread(QThread):
             self.failed.emit(Notice(error.said, error.advice))
         except Exception as error:  # a thread that dies silently would leave the window waiting
             _log.exception("in the lab")
-            fault = f"{type(error).__name__}: {error}"
-            sentence = tr("Tern met a fault of its own ({fault}).", fault=fault)
-            self.failed.emit(Notice(sentence, tr("Please report it.")))
+            self.failed.emit(fault_notice(error))
 
 
 class LabController(QObject):

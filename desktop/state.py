@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from desktop.translation import mark
+from desktop.translation import mark, tr
 from engine.messages import KernelChoice, Precision
 
 
@@ -25,9 +25,17 @@ class WayOut(StrEnum):
 
     LOAD_OTHERWISE = mark("Load in {precision}")
     RESTART = mark("Start the engine again")
-    OPEN_LOG = mark("Open log")
+    LOWER = mark("Use a lower precision")
+    INT4 = mark("Use int4")
+    AUTO_KERNEL = mark("Choose the kernels automatically")
+    NATIVE_KERNEL = mark("Use the native kernels")
     LOAD = mark("Load again")
+    OTHER_MODEL = mark("Choose another model")
+    NEW_CHAT = mark("New chat")
+    CHAT_SETTINGS = mark("Settings of this chat")
     LOAD_ANYWAY = mark("Load anyway")
+    OPEN_LOG = mark("Open log")
+    SUPPORT = mark("Support archive…")
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,13 @@ class Notice:
     offers: tuple[WayOut, ...] = ()
     log_file: str = ""
     precision: Precision | None = None
+
+
+def fault_notice(error: Exception) -> Notice:
+    """Return what is said of a fault of Tern's own."""
+    fault = f"{type(error).__name__}: {error}"
+    sentence = tr("Tern met a fault of its own ({fault}).", fault=fault)
+    return Notice(sentence, tr("Please report it."), (WayOut.SUPPORT,))
 
 
 @dataclass(frozen=True)

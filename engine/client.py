@@ -54,6 +54,7 @@ class EngineClient:
         self._send_lock = threading.Lock()
         self._ids = itertools.count(1)
         self._closing = False
+        self._is_ready = False
         self._mismatch: EngineMismatch | None = None
         self._watch = Watch(paths)
         self._witness = Witness(paths)
@@ -145,9 +146,12 @@ class EngineClient:
     def _decode(self, line: bytes) -> AnyEvent | None:
         try:
             event = messages.decode_event(line)
-        except msgspec.DecodeError as error:
-            self._log(f"not a message ({error}): {line[:200]!r}\n")
+        except msgspec.DecodeError:
+            # Before the process is ready it has been told nothing; later it may be an answer's.
+            words = "" if self._is_ready else f": {line[:200]!r}"
+            self._log(f"a line of {len(line)} bytes is not a message{words}\n")
             return None
+        self._is_ready = self._is_ready or isinstance(event, Ready)
         if isinstance(event, Ready) and event.protocol_version != messages.PROTOCOL_VERSION:
             self._mismatch = EngineMismatch(
                 theirs=event.protocol_version, ours=messages.PROTOCOL_VERSION

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import platformdirs
 
@@ -59,6 +60,18 @@ class Paths:
     def engine_log(self) -> Path:
         """What the engine process wrote to stderr."""
         return self.logs / "engine.log"
+
+    @property
+    def window_log(self) -> Path:
+        """What went wrong in the window's process."""
+        return self.logs / "window.log"
+
+    # Where each window's process notes how it crashed, by its number; empty while it is well.
+    CRASHES: ClassVar[str] = "window-crash-*.txt"
+
+    def crash_note(self, pid: int) -> Path:
+        """The note of the window's process `pid`."""
+        return self.logs / self.CRASHES.replace("*", str(pid))
 
 
 def assets_folder() -> Path:

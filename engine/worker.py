@@ -24,6 +24,7 @@ import msgspec
 from engine import messages
 from engine.errors import FailedApart, NoModelLoaded, Stopped, TernError, showable
 from engine.hardware import Cpu, read_cpu
+from engine.logs import TextlessFormatter
 from engine.messages import (
     AnyCommand,
     Count,
@@ -93,8 +94,8 @@ class Worker:
         for line in self._commands:
             try:
                 command = messages.decode_command(line)
-            except msgspec.DecodeError as error:
-                _log.error("not a command (%s): %r", error, line[:200])
+            except msgspec.DecodeError:  # whose words, like the line, may be the person's
+                _log.error("a line of %d bytes is not a command", len(line))
                 continue
             if isinstance(command, Stop):
                 self._stopped.add(command.request_id)
@@ -123,7 +124,9 @@ class Worker:
         except Stopped:
             self._fail(command, "Stopped", "Stopped as you asked.", "")
         except TernError as error:
-            _log.warning("%s: %s", error.kind, error)
+            # What reads a prompt may say some of it; what loads a model says what is in the way.
+            facts = error.facts if isinstance(command, Load | Quantise) else {}
+            _log.warning("%s failed: %s %s", type(command).__name__, error.kind, facts)
             self._fail(command, error.kind, error.said, error.advice, error.facts.get("fitting"))
         except FailedApart as error:  # the other process has logged it
             self._fail(command, error.kind, error.said, error.advice)
@@ -376,7 +379,9 @@ def main() -> NoReturn:
     refuse_all()
     # Where a signal ends the process, the log says what it was doing.
     faulthandler.enable()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(TextlessFormatter())
+    logging.basicConfig(handlers=[handler])
     deny_internet()
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

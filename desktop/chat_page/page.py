@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
+from desktop.chat_page.crash_banner import CrashBanner
 from desktop.chat_page.panels import (
     DemoBanner,
     LoadingPanel,
@@ -35,6 +36,7 @@ class ChatPage(QWidget):
         self.sidebar = Sidebar(palette)
         self.header = Header(palette)
         self.loading = LoadingPanel()
+        self.crash = CrashBanner()
         self.demo = DemoBanner()
         self.temporary = TemporaryBanner()
         self.welcome = Welcome(icon)
@@ -79,6 +81,7 @@ class ChatPage(QWidget):
         column.setSpacing(0)
         column.addWidget(self.header)
         column.addWidget(self.loading)
+        column.addWidget(self.crash)
         column.addWidget(self.demo)
         column.addWidget(self.temporary)
         column.addWidget(self._centre, 1)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import wording
+from desktop.flow import Flow
 from desktop.state import Notice, State, WayOut
 from desktop.translation import mark, tr
 from desktop.widgets import button, label, plain_button, styled
@@ -210,12 +211,12 @@ class UnsavedBanner(QFrame):
 
 
 class NoticePanel(QFrame):
-    """What went wrong, the way out, and a button for each thing that can be done at once."""
+    """What went wrong, the way out, and a button for each thing that can be done at once.
 
-    restart_wanted = Signal()
-    load_wanted = Signal()
-    load_anyway_wanted = Signal()
-    load_otherwise_wanted = Signal(object)  # Precision
+    notice: what is shown, or was last.
+    """
+
+    wanted = Signal(object)  # WayOut
     log_wanted = Signal(str)
 
     def __init__(self) -> None:
@@ -228,30 +229,31 @@ class NoticePanel(QFrame):
         self.buttons: dict[WayOut, QPushButton] = {}
         self.dismiss = button("Dismiss", "link")
         self.dismiss.clicked.connect(self.hide)
-        row = QHBoxLayout()
-        row.setSpacing(8)
+        acts = QWidget()
+        row = Flow(acts, gap=8)
         for offer in WayOut:
-            self.buttons[offer] = plain_button(tr(offer.value), "noticeButton")
+            self.buttons[offer] = self._offer(offer)
             row.addWidget(self.buttons[offer])
-        row.addStretch()
         row.addWidget(self.dismiss)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 12, 10)
         column.setSpacing(4)
         column.addWidget(self.sentence)
         column.addWidget(self.way_out)
-        column.addLayout(row)
-        self._notice = Notice("")
-        self.buttons[WayOut.RESTART].clicked.connect(self.restart_wanted)
-        self.buttons[WayOut.LOAD].clicked.connect(self.load_wanted)
-        self.buttons[WayOut.LOAD_ANYWAY].clicked.connect(self.load_anyway_wanted)
-        self.buttons[WayOut.LOAD_OTHERWISE].clicked.connect(
-            lambda: self.load_otherwise_wanted.emit(self._notice.precision)
-        )
-        self.buttons[WayOut.OPEN_LOG].clicked.connect(
-            lambda: self.log_wanted.emit(self._notice.log_file)
-        )
+        column.addWidget(acts)
+        self.notice = Notice("")
         self.hide()
+
+    def _offer(self, offer: WayOut) -> QPushButton:
+        choice = plain_button(tr(offer.value), "noticeButton")
+        choice.clicked.connect(lambda: self._take(offer))
+        return choice
+
+    def _take(self, offer: WayOut) -> None:
+        if offer is WayOut.OPEN_LOG:
+            self.log_wanted.emit(self.notice.log_file)
+        else:
+            self.wanted.emit(offer)
 
     @Slot(object)
     def show_notice(self, notice: Notice | None) -> None:
@@ -259,7 +261,7 @@ class NoticePanel(QFrame):
         if notice is None:
             self.hide()
             return
-        self._notice = notice
+        self.notice = notice
         self.sentence.setText(notice.sentence)
         self.way_out.setText(notice.way_out)
         self.way_out.setVisible(bool(notice.way_out))

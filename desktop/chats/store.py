@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from desktop.history import History, HistoryThread
-from desktop.state import Notice
-from desktop.translation import tr
+from desktop.state import Notice, fault_notice
 from engine.errors import TernError
 
 Result = TypeVar("Result")
@@ -84,8 +83,6 @@ class Store(QObject):
             otherwise(Notice(error.said, error.advice))
         except Exception as error:  # who waits for it must not wait for ever
             _log.exception("in the history's thread")
-            fault = f"{type(error).__name__}: {error}"
-            sentence = tr("Tern met a fault of its own ({fault}).", fault=fault)
-            otherwise(Notice(sentence, tr("Please report it.")))
+            otherwise(fault_notice(error))
         else:
             then(result)

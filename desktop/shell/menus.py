@@ -15,7 +15,7 @@ from engine.messages import KernelChoice
 
 
 class Menus(QObject):
-    """Chat, Engine and View."""
+    """Chat, Engine, View and Help."""
 
     new_chat_wanted = Signal()
     temporary_chat_wanted = Signal()
@@ -32,6 +32,7 @@ class Menus(QObject):
     figures_wanted = Signal()
     zoom_stepped = Signal(int)  # 1 larger, -1 smaller, 0 the usual size
     shortcuts_wanted = Signal()
+    support_wanted = Signal()
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
@@ -58,9 +59,13 @@ class Menus(QObject):
         self.themes = {name: _choice(view, tr(text), name) for name, text in wording.THEMES.items()}
         self._exclusive(self.themes, self.theme_chosen.emit)
         self._fill_zoom(view)
-        shortcuts = bar.addMenu(tr("&Help")).addAction(tr("&Keyboard shortcuts"))
+        self._fill_help(bar.addMenu(tr("&Help")))
+
+    def _fill_help(self, menu: QMenu) -> None:
+        shortcuts = menu.addAction(tr("&Keyboard shortcuts"))
         shortcuts.setShortcuts([QKeySequence("F1"), QKeySequence("Ctrl+/")])
         shortcuts.triggered.connect(self.shortcuts_wanted)
+        menu.addAction(tr("Support &archive…"), self.support_wanted.emit)
 
     def _fill_zoom(self, menu: QMenu) -> None:
         menu.addSeparator()

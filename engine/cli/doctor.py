@@ -1,13 +1,19 @@
-"""`tern doctor`: what this computer offers, which kernels Tern picks here, and why."""
+"""`tern doctor`: what this computer offers, which kernels Tern picks here, and why.
+
+`--bundle` writes it into a support archive, with the logs.
+"""
 
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
+from engine import support
 from engine.cli import console, ipex_level, network_filter
 from engine.cli.session import ClientFactory
 from engine.doctor import KernelAdvice, Report, examine
-from engine.hardware import read_cpu
+from engine.hardware import Cpu, read_cpu
 from engine.kernels.base import IPEX_WORTHWHILE, ipex_installed
 from engine.messages import Kernel
 from engine.paths import Paths
@@ -15,20 +21,57 @@ from engine.paths import Paths
 
 def run(args: argparse.Namespace, _make_client: ClientFactory) -> int:
     """Run the command."""
-    cpu = read_cpu()
-    report = replace(examine(Paths.default(), cpu), network_problem=network_filter.problem_apart())
-    if ipex_installed():
-        # What the kernels will really run on: IPEX may see less than the flags say.
-        report = replace(report, ipex_isa=ipex_level.level_apart(cpu))
+    paths = Paths.default()
+    report = look(paths)
+    if args.bundle is not None:
+        return _bundle(paths, report, args.bundle, args.json)
     if args.json:
         console.print_json(report)
         return 0
-    for name, text in _lines(report):
+    for name, text in lines(report):
         print(f"{name:16}{console.one_line(text)}".rstrip())
     return 0
 
 
-def _lines(report: Report) -> Iterator[tuple[str, str]]:
+def look(paths: Paths) -> Report:
+    """Return what this computer offers. Takes a while: IPEX is asked in a process of its own."""
+    cpu = read_cpu()
+    report = _at_a_glance(paths, cpu)
+    if not ipex_installed():
+        return report
+    # What the kernels will really run on: IPEX may see less than the flags say.
+    return replace(report, ipex_isa=ipex_level.level_apart(cpu))
+
+
+def _at_a_glance(paths: Paths, cpu: Cpu) -> Report:
+    return replace(examine(paths, cpu), network_problem=network_filter.problem_apart())
+
+
+def support_files(paths: Paths, report: Report | None = None) -> dict[str, str]:
+    """Return what a support archive holds. report: as `look` has it, else without asking IPEX."""
+    asked = report is not None
+    report = report or _at_a_glance(paths, read_cpu())
+    # Its models stand in a list of their own.
+    return support.collect(paths, lines(replace(report, models=()), asked), report.models)
+
+
+def _bundle(paths: Paths, report: Report, name: str, as_json: bool) -> int:
+    file = Path(name or support.file_name(datetime.now())).expanduser().absolute()
+    files = support_files(paths, report)
+    support.write(file, files)
+    if as_json:
+        sizes = {held: len(text.encode()) for held, text in files.items()}
+        console.print_json({"file": file, "files": sizes})
+        return 0
+    print(f"{file} holds these files. Look into them before you give it to anybody.")
+    for held, text in files.items():
+        print(f"{len(text.encode()):>9,}  {held}")
+    print(support.NEVER)
+    return 0
+
+
+def lines(report: Report, asked_ipex: bool = True) -> Iterator[tuple[str, str]]:
+    """Return what is told of `report`: names and texts, with empty ones between its parts."""
     for name, version in report.versions.items():
         yield name, version or "not installed"
     yield "system", report.system
@@ -36,7 +79,7 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     yield "instructions", f"{report.isa} ({_flags(report.flags)})"
     missing = "not built, as no C++ compiler was at hand: torch's slower operators serve instead"
     yield "native core", "compiled, for every instruction set" if report.core_built else missing
-    if report.versions.get("ipex"):
+    if report.versions.get("ipex") and asked_ipex:
         yield "IPEX computes on", report.ipex_isa or "nothing: it cannot be imported here"
     yield "engine's network", _network(report.network_problem)
     limit = f", limited to {report.quota:g} CPUs" if report.quota else ""

@@ -45,7 +45,16 @@ def build_parser() -> argparse.ArgumentParser:
     _add_bench(_command(commands, "bench", "measure speed and memory"))
     _add_perplexity(_command(commands, "perplexity", "measure how well a precision predicts text"))
     _add_lab(commands)
-    _add_json(_command(commands, "doctor", "show what this computer offers and what Tern picks"))
+    doctor = _command(commands, "doctor", "show what this computer offers and what Tern picks")
+    doctor.add_argument(
+        "--bundle",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="write it into a support archive (zip), with versions, settings and logs, and list "
+        "what is in it: never chats, prompts, answers or access tokens",
+    )
+    _add_json(doctor)
     models = _command(commands, "models", "find, download, keep and delete models")
     verbs = models.add_subparsers(dest="verb", required=True, metavar="VERB")
 

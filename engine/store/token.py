@@ -20,6 +20,12 @@ def read_token() -> str | None:
     return _from_keyring() or _from_login()
 
 
+def known_tokens() -> set[str]:
+    """Return all that there are, so that none of them gets into what is given away."""
+    found = (*map(os.environ.get, _VARIABLES), _from_keyring(), _from_login())
+    return {token for token in map(_clean, found) if token}
+
+
 def save_token(token: str) -> None:
     """Keep the token in the system's keyring. Raises NoKeyring."""
     try:

@@ -6,6 +6,8 @@ What it does follows from the model's name in Load and from the last message in 
     model "missing"     fails to load
     model "huge"        fits in int4 alone, and is loaded regardless
     model "mended"      had damaged packed weights
+    model "fails:KIND"  fails to load with that kind of failure
+    "fails:KIND"        fails to answer with it
     "... crash ..."     ends by SIGKILL after some words
     "... crash now"     ends before the first word
     "... refused"       ends as compiled code does that is refused memory
@@ -154,6 +156,10 @@ class FakeWorker:
                 )
             )
             return
+        if command.model.startswith("fails:"):
+            kind = command.model.partition(":")[2]
+            self._fail(command.request_id, kind, f"It is a case of {kind}.", "Go another way.")
+            return
         steps = 2000 if slow else 3
         for step in range(steps):
             if command.request_id in self._stopped:
@@ -170,6 +176,10 @@ class FakeWorker:
     def _generate(self, command: messages.Generate) -> None:
         asked = command.messages[-1].content
         self._tokens = 0
+        if asked.startswith("fails:"):
+            kind = asked.partition(":")[2]
+            self._fail(command.request_id, kind, f"It is a case of {kind}.", "Go another way.")
+            return
         if "too long" in asked:
             self._fail(
                 command.request_id,

@@ -24,6 +24,7 @@ from desktop.lab_page.page import LabTab
 from desktop.models_page.page import Tab
 from desktop.shell.navigation import Page
 from desktop.shell.shortcuts import ShortcutsDialog
+from desktop.support_dialog import SupportDialog
 from tests.desktop.conftest import ask
 
 CONTROLS = (QAbstractButton, QLineEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox)
@@ -82,6 +83,11 @@ def windows(made: Desktop, qtbot: QtBot) -> Iterator[QWidget]:
     made.menus.shortcuts_wanted.emit()
     yield made.window.findChild(ShortcutsDialog)
     made.window.findChild(ShortcutsDialog).close()
+    made.menus.support_wanted.emit()
+    support = made.window.findChild(SupportDialog)
+    qtbot.waitUntil(support.save.isEnabled)
+    yield support
+    support.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from engine.client import EngineClient
-from engine.errors import UnwritableFolder
+from engine.errors import EngineMismatch, UnwritableFolder
 from engine.hardware import read_cpu
 from engine.messages import (
     PROTOCOL_VERSION,
@@ -421,7 +421,7 @@ def test_noise_before_the_protocol_is_logged_and_passed_over(start: StartEngine)
     engine = start([sys.executable, "-P", "-c", NOISE_BEFORE])
     assert isinstance(engine.next(), Ready)
     assert isinstance(engine.load(), Loaded)
-    assert "not a message" in engine.log()
+    assert "is not a message" in engine.log()
     assert "Loading checkpoint shards" in engine.log()
 
 
@@ -446,7 +446,7 @@ def test_nonsense_sent_to_the_engine_is_logged_and_passed_over(start: StartEngin
     stdin.write(b'{"type": "Load", "request_id": 9, "model": "\xff", "precision": "int8"}\n')
     stdin.flush()
     assert isinstance(engine.load(), Loaded)
-    assert "not a command" in engine.log()
+    assert "is not a command" in engine.log()
 
 
 def test_a_process_of_another_version_is_refused(start: StartEngine) -> None:
@@ -459,7 +459,7 @@ def test_a_process_of_another_version_is_refused(start: StartEngine) -> None:
     assert not any(isinstance(event, Ready) for event in events)
     crash = events[-1]
     assert isinstance(crash, Crashed)
-    assert "version 999" in crash.sentence
+    assert crash.sentence == EngineMismatch(theirs=999, ours=PROTOCOL_VERSION).said
     assert not alive(engine.pid)
 
 

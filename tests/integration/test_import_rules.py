@@ -43,6 +43,7 @@ LIGHT = {
     "lab.tally",
     "lab.threads",
     "lab.verdict",
+    "logs",
     "messages",
     "model_config",
     "model_files",
@@ -54,6 +55,7 @@ LIGHT = {
     "own_process",
     "paths",
     "preflight",
+    "redaction",
     "settings",
     "shortage",
     "store",
@@ -81,6 +83,7 @@ LIGHT = {
     "store.token",
     "store.transfer",
     "store.verify",
+    "support",
     "watchdog",
     "witness",
 }

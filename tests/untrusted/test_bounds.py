@@ -43,7 +43,7 @@ def test_weights_that_shrink_while_they_are_read_end_in_words(
     event = engine.answer("Hello")
     assert isinstance(event, Crashed | Failed)
     if isinstance(event, Crashed):
-        assert "became shorter while the engine read it" in event.sentence
+        assert "a file of the model became shorter" in event.sentence
 
 
 def test_other_ends_keep_their_words() -> None:
