@@ -44,7 +44,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ["TERN_HOME"] = home  # a fresh user's window, and nobody's settings
         app = QApplication(sys.argv[:1])
-        app.setFont(_font())
+        app.setFont(font())
         _with_window(app, lambda desktop: _take_first_chat(desktop, folder))
         chat = sample_chats.fill(Paths.default().chats)
         _with_window(app, lambda desktop: _take_many_chats(desktop, chat, folder))
@@ -178,7 +178,8 @@ def _wait(arrived: Callable[[], bool]) -> None:
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
 
 
-def _font() -> QFont:
+def font() -> QFont:
+    """Return the font of the pictures."""
     families = QFontDatabase.families()
     return QFont(next((name for name in FONTS if name in families), QFont().family()))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the tests' Hub
 
+import screenshots
 from PySide6.QtCore import QDeadlineTimer, QEventLoop
 from PySide6.QtWidgets import QApplication
 
@@ -41,11 +42,14 @@ def main() -> int:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.setdefault("QT_SCALE_FACTOR", "2")
     with tempfile.TemporaryDirectory() as home, HubServer() as hub:
         _isolate(home, hub)
         for repo, downloads, likes, gated in MODELS:
             hub.add_model(repo, downloads=downloads, likes=likes, gated=gated)
-        desktop = desktop_app.build(QApplication(sys.argv[:1]), Paths.default())
+        app = QApplication(sys.argv[:1])
+        app.setFont(screenshots.font())
+        desktop = desktop_app.build(app, Paths.default())
         desktop_app.start(desktop)
         try:
             with desktop.network.guard():
