@@ -41,6 +41,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("QT_SCALE_FACTOR", "2")
+    os.environ.setdefault("TERN_ISA", "avx2")  # a common desktop computer, wherever this runs
     with tempfile.TemporaryDirectory() as home:
         os.environ["TERN_HOME"] = home  # a fresh user's window, and nobody's settings
         app = QApplication(sys.argv[:1])

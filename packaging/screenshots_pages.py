@@ -43,6 +43,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("QT_SCALE_FACTOR", "2")
+    os.environ.setdefault("TERN_ISA", "avx2")  # a common desktop computer, wherever this runs
     with tempfile.TemporaryDirectory() as home, HubServer() as hub:
         _isolate(home, hub)
         for repo, downloads, likes, gated in MODELS:
