@@ -27,9 +27,11 @@ sanitize:
 	cmake --build build/sanitize --parallel 2
 	ctest --test-dir build/sanitize --output-on-failure
 
+# Pictures of every page, to look at, in build/screenshots/; those that the documents show are kept.
 screenshots: $(READY)
-	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots.py
-	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots_pages.py
+	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots.py build/screenshots
+	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/screenshots_pages.py build/screenshots
+	cp $$(grep -oh 'screenshots/[a-z0-9-]*\.png' README.md docs/*.md | sed 's,^,build/,') assets/screenshots/
 
 # Collects the window's texts into assets/locale/, and compiles what is translated there.
 translations: $(READY)

@@ -167,6 +167,7 @@ def start(desktop: Desktop) -> None:
     def suggest() -> None:
         desktop.finding.suggest(suggestions(desktop.preflight))
 
+    desktop.window.chat.composer.setFocus()  # one can write at once
     desktop.window.show()
     QTimer.singleShot(0, desktop.controller, desktop.controller.start_engine)
     open_history(desktop.window, desktop.store, desktop.shelf, desktop.desk, chat=desktop.last_chat)

@@ -55,6 +55,7 @@ MODULES_UNUSED = (
     "numpy.f2py",
     "pip",
     "PyInstaller",
+    "_pytest",
     "pytest",
     "scipy",
     "tensorboard",

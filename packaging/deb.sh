@@ -32,5 +32,6 @@ Description: private chat with language models on your own CPU
  Runs Hugging Face models in bf16, int8 (SmoothQuant) or int4 in a window, and
  shows tokens per second and memory while it answers. With a demo model.
 CONTROL
-dpkg-deb --root-owner-group -Zzstd --build "$root" "dist/tern-chat_${version}_$architecture.deb"
+# Level 6 of 19: minutes less, a few per cent more.
+dpkg-deb --root-owner-group -Zzstd -z6 --build "$root" "dist/tern-chat_${version}_$architecture.deb"
 rm -rf "$root"

@@ -1,5 +1,7 @@
 """Writes pictures of the real window with the real engine and the demo model: `make screenshots`.
 
+    screenshots.py FOLDER
+
 Needs no display, but fonts: `apt install fonts-inter`, or any other sans-serif font.
 """
 
@@ -21,7 +23,7 @@ from desktop.shell.navigation import Page
 from desktop.shell.shortcuts import ShortcutsDialog
 from desktop.state import State
 from engine.messages import Precision
-from engine.paths import Paths, assets_folder
+from engine.paths import Paths
 from engine.settings import ThemeChoice
 
 QUESTIONS = ("Who are you?", "What is int4?", "Tell me a story about a fox.")
@@ -34,15 +36,16 @@ LIMIT_MS = 120_000
 
 
 def main() -> int:
-    """Write the pictures of the Chat page, in light and dark, to assets/screenshots."""
+    """Write the pictures of the Chat page and the Lab, in light and dark."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("QT_SCALE_FACTOR", "2")
+    os.environ.setdefault("TERN_ISA", "avx2")  # a common desktop computer, wherever this runs
     with tempfile.TemporaryDirectory() as home:
         os.environ["TERN_HOME"] = home  # a fresh user's window, and nobody's settings
         app = QApplication(sys.argv[:1])
-        app.setFont(_font())
-        folder = assets_folder() / "screenshots"
-        folder.mkdir(parents=True, exist_ok=True)
+        app.setFont(font())
         _with_window(app, lambda desktop: _take_first_chat(desktop, folder))
         chat = sample_chats.fill(Paths.default().chats)
         _with_window(app, lambda desktop: _take_many_chats(desktop, chat, folder))
@@ -176,7 +179,8 @@ def _wait(arrived: Callable[[], bool]) -> None:
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
 
 
-def _font() -> QFont:
+def font() -> QFont:
+    """Return the font of the pictures."""
     families = QFontDatabase.families()
     return QFont(next((name for name in FONTS if name in families), QFont().family()))
 

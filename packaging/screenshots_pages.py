@@ -1,4 +1,6 @@
-"""Writes pictures of the Models and Settings pages: `make screenshots`, or into a folder of choice.
+"""Writes pictures of the Models and Settings pages: `make screenshots`.
+
+    screenshots_pages.py FOLDER
 
 The window and the store are the real ones; the Hub is the tests' own, on loopback, so nothing
 leaves this computer.
@@ -12,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the tests' Hub
 
+import screenshots
 from PySide6.QtCore import QDeadlineTimer, QEventLoop
 from PySide6.QtWidgets import QApplication
 
@@ -19,7 +22,7 @@ from desktop import app as desktop_app
 from desktop.app import Desktop
 from desktop.models_page.page import Tab
 from desktop.shell.navigation import Page
-from engine.paths import Paths, assets_folder
+from engine.paths import Paths
 from engine.settings import ThemeChoice
 from engine.store.reference import Reference
 from tests.store.hub_server import HubServer
@@ -35,15 +38,19 @@ LIMIT_MS = 120_000
 
 
 def main() -> int:
-    """Write all pictures to the folder that is named, or to assets/screenshots."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else assets_folder() / "screenshots"
+    """Write the pictures of both pages, in light and dark, wide and narrow."""
+    folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.setdefault("QT_SCALE_FACTOR", "2")
+    os.environ.setdefault("TERN_ISA", "avx2")  # a common desktop computer, wherever this runs
     with tempfile.TemporaryDirectory() as home, HubServer() as hub:
         _isolate(home, hub)
         for repo, downloads, likes, gated in MODELS:
             hub.add_model(repo, downloads=downloads, likes=likes, gated=gated)
-        desktop = desktop_app.build(QApplication(sys.argv[:1]), Paths.default())
+        app = QApplication(sys.argv[:1])
+        app.setFont(screenshots.font())
+        desktop = desktop_app.build(app, Paths.default())
         desktop_app.start(desktop)
         try:
             with desktop.network.guard():

@@ -96,8 +96,11 @@ class ModelPicker(QPushButton):
 
     @Slot()
     def open_list(self) -> None:
-        """Open the list, as a click does."""
-        self.showMenu()
+        """Open the list, as a click does; where it offers no other model, ask for more."""
+        if any(model.name != self._selected for model in self._models):
+            self.showMenu()
+        else:
+            self.more_wanted.emit()
 
     def _fill(self) -> None:
         self._menu.clear()

@@ -163,7 +163,8 @@ class TelemetryStrip(QWidget):
                 figure, i // columns, i % columns, 1, span, Qt.AlignmentFlag.AlignTop
             )
         for column in range(columns):
-            self._grid.setColumnStretch(column, 1)
+            # The last one holds the kernel's name, which is long.
+            self._grid.setColumnStretch(column, 2 if column == columns - 1 else 1)
 
     def _show_chunk(self) -> None:
         chunk = self._chunk

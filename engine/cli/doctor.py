@@ -80,7 +80,7 @@ def lines(report: Report, asked_ipex: bool = True) -> Iterator[tuple[str, str]]:
     missing = "not built, as no C++ compiler was at hand: torch's slower operators serve instead"
     yield "native core", "compiled, for every instruction set" if report.core_built else missing
     if report.versions.get("ipex") and asked_ipex:
-        yield "IPEX computes on", report.ipex_isa or "nothing: it cannot be imported here"
+        yield "IPEX runs on", report.ipex_isa or "nothing: it cannot be imported here"
     yield "engine's network", _network(report.network_problem)
     limit = f", limited to {report.quota:g} CPUs" if report.quota else ""
     yield "threads", f"{report.threads} on cores {_ranges(report.cores)}{limit}"

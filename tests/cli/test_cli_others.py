@@ -186,7 +186,7 @@ def test_doctor_reads_the_level_from_ipex_itself(tern):
     level = tern("doctor", "--json").json["ipex_isa"]
     assert level in {isa.name for isa in Isa}
     shown = tern("doctor").out
-    assert "IPEX computes on" in shown
+    assert "IPEX runs on" in shown
     assert level in shown
 
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from time import perf_counter, time
+from time import time
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -38,12 +38,18 @@ def test_the_window_imports_neither_torch_nor_the_engines_heavy_half() -> None:
 def test_the_window_is_painted_before_the_engine_is_ready(
     open_window: OpenWindow, qapp: QApplication
 ) -> None:
-    began = perf_counter()
-    made = open_window("--ready-after", "5")
+    made = open_window("--ready-after", "60")
     made.window.grab()
-    assert perf_counter() - began < 1
     assert made.controller.state is State.STARTING
     assert made.window.chat.composer.edit.isEnabled()
+
+
+def test_what_is_typed_at_once_is_a_message(open_window: OpenWindow, qtbot: QtBot) -> None:
+    made = open_window("--ready-after", "60")
+    made.window.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is not None)
+    qtbot.keyClicks(QApplication.focusWidget(), "Hello")
+    assert made.window.chat.composer.edit.toPlainText() == "Hello"
 
 
 FIRST_PAINT = """

@@ -1,10 +1,13 @@
 """What the window shows around the conversation: figures, pickers, the demo's notice, names."""
 
+from pathlib import Path
+
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QPlainTextEdit, QTextBrowser
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
 from desktop.state import State
+from engine.models import LocalModel, demo_model
 from tests.desktop.conftest import OpenWindow, ask, click, wait_for
 
 
@@ -35,15 +38,22 @@ def test_the_kernel_figure_proves_what_was_loaded(ready: Desktop) -> None:
         assert fact in kernel.toolTip()
 
 
-def test_the_demo_says_that_it_is_a_toy_and_points_to_the_list(
-    ready: Desktop, qtbot: QtBot
-) -> None:
+def test_the_demo_says_that_it_is_a_toy_and_points_to_others(ready: Desktop, qtbot: QtBot) -> None:
     assert ready.window.chat.demo.isVisible()
     assert "toy" in ready.window.chat.demo.text.text()
     click(qtbot, ready.window.chat.demo.choose)
-    menu = ready.window.chat.header.models.menu()
-    qtbot.waitUntil(menu.isVisible)
-    menu.close()
+    models = ready.window.models
+    qtbot.waitUntil(models.finder.isVisible)  # a fresh computer has no other model to list
+
+
+def test_where_there_are_other_models_the_demo_points_to_the_list(
+    ready: Desktop, qtbot: QtBot, tmp_path: Path
+) -> None:
+    picker = ready.window.chat.header.models
+    picker.show_models([demo_model(), LocalModel("org/other", "Other", tmp_path, 1)])
+    click(qtbot, ready.window.chat.demo.choose)
+    qtbot.waitUntil(picker.menu().isVisible)
+    picker.menu().close()
 
 
 def test_another_model_is_chosen_from_a_folder_and_remembered(

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from desktop.__main__ import _parse
 from desktop.attachments.pdf_text import read_apart
 from engine.cli.apart import ask_apart
 from engine.client import worker_command
@@ -175,12 +176,16 @@ def test_what_tern_never_opens_stays_out(bundle: ModuleType, file: str, is_in: b
 
 
 @pytest.fixture(scope="module")
-def entry() -> configparser.SectionProxy:
+def desktop_file() -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(LINUX / "tern.desktop", encoding="utf-8")
-    assert parser.sections() == ["Desktop Entry"]
-    return parser["Desktop Entry"]
+    return parser
+
+
+@pytest.fixture(scope="module")
+def entry(desktop_file: configparser.ConfigParser) -> configparser.SectionProxy:
+    return desktop_file["Desktop Entry"]
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +199,27 @@ def test_the_desktop_entry_starts_the_command(entry: configparser.SectionProxy) 
     assert entry["Exec"] in PROJECT["scripts"]
     assert entry["Terminal"] == "false"
     assert entry["Categories"].endswith(";")
+
+
+def test_the_desktop_offers_a_second_window(
+    desktop_file: configparser.ConfigParser, entry: configparser.SectionProxy
+) -> None:
+    """Without an action of that name a desktop would start `tern` again, which makes none."""
+    assert entry["Actions"] == "new-window;"
+    command, option = desktop_file["Desktop Action new-window"]["Exec"].split()
+    assert command == entry["Exec"]
+    assert _parse([option]).new_window
+
+
+@pytest.mark.skipif(not shutil.which("desktop-file-validate"), reason="needs desktop-file-utils")
+def test_the_desktop_entry_is_valid() -> None:
+    ran = subprocess.run(
+        ["desktop-file-validate", str(LINUX / "tern.desktop")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "")
 
 
 def test_the_window_belongs_to_the_desktop_entry(entry: configparser.SectionProxy) -> None:
