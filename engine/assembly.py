@@ -45,6 +45,9 @@ class Kit(Protocol):
     def pack(self, weights: "Rounded") -> Mapping[str, "Tensor"]:
         """Return rounded weights as tensors that can be kept on disk."""
 
+    def pack_head(self, weights: "Rounded") -> Mapping[str, "Tensor"]:
+        """Return those of the output head, of which not every kernel reads all each time."""
+
     def published(self, source: Source, on_progress: OnProgress) -> NativeModel:
         """Return the decoder over the checkpoint's own bf16 weights."""
 

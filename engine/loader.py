@@ -278,7 +278,7 @@ def quantise_here(request: LoadRequest, on_progress: OnProgress) -> None:
         parts = quantised_parts(
             source, request.precision, sequences, options.alpha or 0.0, kit.refines_logits, step
         )
-        pack(source, parts, kit.pack, _packed_folder(request, source, kit))
+        pack(source, parts, kit, _packed_folder(request, source, kit))
 
 
 def _packed_folder(request: LoadRequest, source: Source, kit: Kit) -> Path:

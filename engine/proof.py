@@ -19,7 +19,7 @@ _ACTIVATIONS = {
     (Precision.INT4, Kernel.NATIVE): "int8",
 }
 _EMBEDDING = ("embedding", 1, "a table look-up, no multiplication")
-_ODD_SHAPE = "its shape is no multiple of what the kernel takes at a time"
+_UNFIT = "an odd shape, or a weight far above the others of its row"
 
 
 def prove(decoder: NativeModel, precision: Precision, kernel: Kernel) -> Proof:
@@ -36,7 +36,7 @@ def prove(decoder: NativeModel, precision: Precision, kernel: Kernel) -> Proof:
     if precision is not Precision.BF16:
         norms = sum(len(layer.norms) for layer in decoder.layers) + 1
         left = (_EMBEDDING, ("norm", norms, "a handful of weights each"))
-        left += (("linear", floats, _ODD_SHAPE),) if floats else ()
+        left += (("linear", floats, _UNFIT),) if floats else ()
     return Proof(
         quantised_layers=kinds.total() - floats,
         float_layers=floats,

@@ -43,6 +43,10 @@ class TorchKit:
         """Return rounded weights as torch's operators take them."""
         return torch_ops.pack(weights)
 
+    def pack_head(self, weights: Rounded) -> Mapping[str, Tensor]:
+        """Return the rounded head, which is as any other linear here."""
+        return self.pack(weights)
+
     def published(self, source: Source, on_progress: OnProgress) -> Decoder:
         """Return the decoder over the checkpoint's own weights, mapped where they are bf16."""
         config, make = source.config, torch_ops.Bf16Linear

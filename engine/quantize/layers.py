@@ -16,7 +16,7 @@ from engine.model import rms_norm
 from engine.model_config import ModelConfig
 from engine.quantize.calibration import Calibration, ObservedLinear
 from engine.quantize.gptq import quantise_gptq
-from engine.quantize.groupwise import GROUP_SIZE, GroupwiseInt4, quantise_int4
+from engine.quantize.groupwise import GROUP_SIZE, GroupwiseInt4, quantise_int4, scales_reach
 from engine.quantize.smoothquant import (
     ALPHA,
     ChannelwiseInt8,
@@ -115,9 +115,9 @@ def _int8(linears: Sequence[ObservedLinear]) -> list[Rounded]:
 
 
 def _int4(linears: Sequence[ObservedLinear], step: Callable[[], None]) -> list[Rounded]:
-    """Round linears that share an input; where it is no multiple of a group, they stay in float."""
+    """Round linears that share an input, or leave them in float where int4 cannot hold them."""
     weights, hessian = [linear.weight for linear in linears], linears[0].hessian
-    if weights[0].shape[1] % GROUP_SIZE:
+    if weights[0].shape[1] % GROUP_SIZE or not all(map(scales_reach, weights)):
         return list(weights)
     if hessian is None:
         return [quantise_int4(weight) for weight in weights]

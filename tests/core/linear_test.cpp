@@ -48,7 +48,7 @@ std::vector<uint8_t> packed(Format format, int64_t out, int64_t in, Random& rand
   std::vector<uint8_t> bytes(kOffset + static_cast<size_t>(tern::packed_bytes(format, out, in)));
   uint8_t* to = bytes.data() + kOffset;
   const auto count = static_cast<size_t>(out * in);
-  if (format == Format::Int4) {
+  if (format == Format::Int4 || format == Format::Int4High) {
     std::vector<uint8_t> codes(count);
     for (uint8_t& code : codes) code = static_cast<uint8_t>(random.whole(0, 15));
     std::vector<uint16_t> scales(static_cast<size_t>(out * ((in + 31) / 32)));
@@ -56,7 +56,8 @@ std::vector<uint8_t> packed(Format format, int64_t out, int64_t in, Random& rand
     for (uint16_t& scale : scales) {
       scale = static_cast<uint16_t>(random.whole(0x2c00, 0x33ff) | random.whole(0, 1) << 15);
     }
-    tern::pack_int4(codes.data(), scales.data(), out, in, to);
+    const auto pack = format == Format::Int4 ? tern::pack_int4 : tern::pack_int4_high;
+    pack(codes.data(), scales.data(), out, in, to);
   } else if (format == Format::Int8) {
     std::vector<int8_t> codes(count);
     for (int8_t& code : codes) code = static_cast<int8_t>(random.whole(-127, 127));
@@ -214,7 +215,8 @@ int main() {
   for (int threads : {1, 2, 3}) {
     check_team(threads);
     tern::Team team(threads);
-    for (Format format : {Format::Bf16, Format::Int8, Format::Int4, Format::Bf16Rows}) {
+    for (Format format : {Format::Bf16, Format::Int8, Format::Int4, Format::Int4High,
+                          Format::Bf16Rows}) {
       for (int64_t in : {1, 31, 32, 40, 65, 200}) {
         for (int64_t out : {1, 13, 16, 49}) {
           for (int64_t tokens : {1, 2, 3, 4, 5, 8, 11, 12, 13, 17}) {

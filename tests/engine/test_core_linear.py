@@ -13,7 +13,7 @@ core = pytest.importorskip("engine.kernels.native._core")
 
 Array = np.ndarray[Any, Any]
 GROUP = 32
-FORMATS = ("Bf16", "Int8", "Int4", "Bf16Rows")
+FORMATS = ("Bf16", "Int8", "Int4", "Int4High", "Bf16Rows")
 # No multiple of a group (32), of a panel (16) or of a tile among them, and some that are.
 SHAPES = [(1, 1), (13, 40), (16, 64), (48, 32), (100, 200), (33, 576)]
 
@@ -83,6 +83,25 @@ class Case:
         return 1e-5 * (np.abs(x) @ np.abs(self.weights.T) + 1)
 
 
+def kept(scales: Array) -> Array:
+    """Return scales [rows, groups] as the core keeps them, float32.
+
+    To six binary digits, and to fewer below an eighth of the row's greatest.
+    """
+
+    def exponent(x: Array) -> Array:
+        return np.frexp(x)[1] - 1
+
+    def to_six_digits(x: Array, least: Array) -> Array:
+        step = np.exp2(np.maximum(exponent(x), least) - 5.0).astype(np.float32)
+        return np.rint(x / step) * step
+
+    exact = scales.astype(np.float32)
+    greatest = np.abs(exact).max(1, keepdims=True)
+    top = exponent(to_six_digits(greatest, exponent(greatest)))
+    return to_six_digits(exact, top - 2)
+
+
 def shifted(weights: Array) -> Array:
     """Return the bytes of `weights`, lying two bytes after an address that any vector could use."""
     memory = np.zeros(weights.nbytes + 64, dtype=np.uint8)
@@ -94,11 +113,14 @@ def shifted(weights: Array) -> Array:
 
 def make_case(format_name: str, out: int, inputs: int, seed: int = 0) -> Case:
     rng = np.random.default_rng(seed)
-    if format_name == "Int4":
+    if format_name.startswith("Int4"):
         codes = rng.integers(0, 16, (out, inputs), dtype=np.uint8)
         scales = rng.normal(0, 0.1, (out, -(-inputs // GROUP))).astype(np.float16)
-        weights = (codes.astype(np.float32) - 8) * np.repeat(scales, GROUP, 1)[:, :inputs]
-        packed = core.pack_int4(codes, scales.view(np.uint16))
+        is_whole = format_name == "Int4"
+        levels = codes.astype(np.float32) - 8 if is_whole else codes // 4 * np.float32(4) - 6.5
+        weights = levels * np.repeat(kept(scales), GROUP, 1)[:, :inputs]
+        pack = core.pack_int4 if is_whole else core.pack_int4_high
+        packed = pack(codes, scales.view(np.uint16))
     elif format_name == "Int8":
         codes8 = rng.integers(-127, 128, (out, inputs), dtype=np.int8)
         scales8 = rng.uniform(0.001, 0.01, out).astype(np.float32)
@@ -129,6 +151,33 @@ def test_unpacked_rows_are_the_packed_ones(format_name: str, out: int, inputs: i
     np.testing.assert_array_equal(case.linear.rows(list(range(out))), case.weights)
 
 
+@given(
+    exponents=st.lists(st.integers(-14, 15), min_size=1, max_size=9), seed=st.integers(0, 2**32 - 1)
+)
+@settings(deadline=None, max_examples=200)
+def test_scales_of_any_size_keep_their_digits(exponents: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scales = np.ldexp(rng.uniform(-2, 2, (1, len(exponents))), exponents).clip(-65504, 65504)
+    codes = np.full((1, 32 * len(exponents)), 9, np.uint8)  # each weight is its group's scale
+    halves = scales.astype(np.float16)
+    packed = core.pack_int4(codes, halves.view(np.uint16))
+    row = core.Linear(core.Format.Int4, 1, codes.shape[1], packed).rows([0])
+    np.testing.assert_array_equal(row[:, ::32], kept(halves))
+
+
+@pytest.mark.parametrize("scale", [np.inf, -np.inf, np.nan])
+def test_a_scale_that_is_no_number_is_not_hidden(isa: str, team: Any, scale: float) -> None:
+    scales = np.array([[1, scale], [1, 1]], np.float16).view(np.uint16)
+    for pack, number_format in (
+        (core.pack_int4, core.Format.Int4),
+        (core.pack_int4_high, core.Format.Int4High),
+    ):
+        packed = pack(np.full((2, 64), 9, np.uint8), scales)
+        linear = core.Linear(number_format, 2, 64, packed)
+        products = core.multiply(team, [linear], np.ones((1, 64), np.float32))[0][0]
+        assert list(np.isfinite(products)) == [False, True]
+
+
 @pytest.mark.parametrize("format_name", FORMATS)
 @pytest.mark.parametrize(("out", "inputs"), SHAPES)
 def test_products_for_1_to_17_tokens(
@@ -143,7 +192,7 @@ def test_products_for_1_to_17_tokens(
 
 @pytest.mark.parametrize(
     ("format_name", "bound"),
-    [("Bf16", 0.005), ("Int8", 0.02), ("Int4", 0.01), ("Bf16Rows", 0.005)],
+    [("Bf16", 0.005), ("Int8", 0.02), ("Int4", 0.01), ("Int4High", 0.01), ("Bf16Rows", 0.005)],
 )
 def test_rounding_activations_costs_little(
     isa: str, team: Any, format_name: str, bound: float

@@ -109,7 +109,10 @@ def test_odd_inputs_give_sound_weights(inputs: str) -> None:
 def test_weights_of_any_size_are_rounded(spread: float) -> None:
     weight = randn(16, 64) * spread
     quantised = gptq(weight, correlated(300, 64))
-    assert (quantised.dequantise() - weight).abs().max() <= spread / 2 + 1e-7
+    error = quantised.dequantise() - weight
+    assert error.norm() <= 0.2 * weight.norm() + 1e-6, (
+        "each makes up for others, so it has no bound"
+    )
 
 
 def test_a_hessian_that_is_none_falls_back_to_rounding() -> None:

@@ -16,7 +16,7 @@ from engine.messages import Precision
 from engine.model_config import ModelConfig
 from engine.quantize import layers
 from engine.quantize.calibration import Calibration, ObservedLinear
-from engine.quantize.groupwise import GROUP_SIZE, quantise_int4
+from engine.quantize.groupwise import GROUP_SIZE, quantise_int4, scale_step, scales_reach
 from engine.quantize.smoothquant import quantise_int8, smoothing_factors
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -50,7 +50,9 @@ weights = st.builds(
 def plain_int4(weight: Tensor) -> Tensor:
     """Each group rounded to -7..7 steps of a seventh of its greatest weight, same format."""
     grouped = weight.view(weight.shape[0], -1, GROUP_SIZE)
-    scale = (grouped.abs().amax(-1, keepdim=True) / 7).clamp(min=2**-24).half().float()
+    scale, row_step = grouped.abs().amax(-1, keepdim=True) / 7, scale_step(weight)[:, None, None]
+    step = torch.ldexp(torch.ones_like(scale), torch.frexp(scale)[1] - 6).maximum(row_step)
+    scale = (scale / step).round().clamp(min=1) * step
     return ((grouped / scale).round().clamp(-7, 7) * scale).view(weight.shape)
 
 
@@ -127,18 +129,29 @@ def test_the_search_for_a_range_gains_where_few_channels_matter() -> None:
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.0, 0.007, 1e-9, 1e4])
 def test_constant_weights_stay_what_they_are_in_int4(value: float) -> None:
     rounded = quantise_int4(torch.full((16, 64), value)).dequantise()
-    # float16 has 11 significant bits.
-    assert (rounded - value).abs().max() <= abs(value) / 2048 + 1e-8
+    # A scale has six significant bits.
+    assert (rounded - value).abs().max() <= abs(value) / 64 + 1e-8
 
 
 def test_one_outlier_spoils_its_own_group_alone() -> None:
     weight = randn(16, 96) * 0.02
-    clean = quantise_int4(weight).dequantise()
+    clean = relative_error(quantise_int4(weight).dequantise(), weight)
+    weight[3, 40] = 1.0
+    assert scales_reach(weight)
+    rounded = quantise_int4(weight).dequantise()
+    others = [column for column in range(96) if not 32 <= column < 64]
+    assert relative_error(rounded[:, others], weight[:, others]) < 1.2 * clean
+    assert float(rounded[3, 40]) == pytest.approx(1.0, rel=0.35)
+
+
+def test_a_weight_beyond_what_the_scales_of_a_row_can_tell_is_noticed() -> None:
+    weight = randn(16, 96) * 0.02
     weight[3, 40] = 50.0
-    changed = quantise_int4(weight).dequantise() != clean
-    assert not changed[:3].any() and not changed[4:].any()
-    assert not changed[3, :32].any() and not changed[3, 64:].any()
-    assert quantise_int4(weight).dequantise()[3, 40] == pytest.approx(50, rel=0.35)
+    assert not scales_reach(weight)
+    weight[3, 40] = 0.0
+    weight[5] = 0.0
+    weight[6, :64] = 0.0  # groups without weights need no scale
+    assert scales_reach(weight)
 
 
 @pytest.mark.parametrize("columns", [32, 64, 576])

@@ -3,6 +3,7 @@
 // No standard templates in this unit, for the reason given in avx2.cpp.
 #include <immintrin.h>
 
+#include "float8_avx2.h"
 #include "interleave.h"
 #include "kernels.h"
 #include "round_avx2.h"
@@ -33,38 +34,85 @@ inline __m512i dot_int4(const __m512i* weights, const uint8_t* x) {
   return _mm512_add_epi32(even, odd);
 }
 
-template <int kTokens>
-void multiply_int4(const Tile& tile) {
-  __m512 total[kTokens] = {};
-  const __m512i nibble = _mm512_set1_epi8(15);
-  for (int64_t group = 0; group < tile.groups; ++group) {
-    const uint8_t* codes = int4_codes(tile.panel, group);
-    const uint8_t* scales = int4_scales(tile.panel, group);
-    prefetch(scales);
-    __m512i weights[8];
+// How a group's codes lie in the vectors, and what their sums of products stand for.
+struct Int4Codes {
+  static constexpr int kBytes = kInt4Bytes;
+  static void unpack(const uint8_t* codes, __m512i* weights) {
+    const __m512i nibble = _mm512_set1_epi8(15);
 #pragma GCC unroll 16
     for (int j = 0; j < 4; ++j) {
-      prefetch(codes + 64 * j);
       const __m512i pairs = load(codes + 64 * j);
       weights[j] = _mm512_and_si512(pairs, nibble);
       weights[4 + j] = _mm512_and_si512(_mm512_srli_epi16(pairs, 4), nibble);
     }
-    const __m512 scale =
-        _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales)));
+  }
+  // eights: 8 * sum of the token's codes.
+  static __m512i centred(__m512i sum, int32_t eights) {
+    return _mm512_sub_epi32(sum, _mm512_set1_epi32(eights));
+  }
+};
+
+// A high half stands for 4 * code - 6.5 times the scale; exponents are one less than int4's.
+struct Int4HighCodes {
+  static constexpr int kBytes = kInt4HighBytes;
+  static void unpack(const uint8_t* codes, __m512i* weights) {
+    const __m512i low_bits = _mm512_set1_epi8(3);
+#pragma GCC unroll 16
+    for (int j = 0; j < 2; ++j) {
+      const __m512i fours = load(codes + 64 * j);
+      weights[j] = _mm512_and_si512(fours, low_bits);
+      weights[2 + j] = _mm512_and_si512(_mm512_srli_epi16(fours, 2), low_bits);
+      weights[4 + j] = _mm512_and_si512(_mm512_srli_epi16(fours, 4), low_bits);
+      weights[6 + j] = _mm512_and_si512(_mm512_srli_epi16(fours, 6), low_bits);
+    }
+  }
+  static __m512i centred(__m512i sum, int32_t eights) {
+    return _mm512_sub_epi32(_mm512_slli_epi32(sum, 3), _mm512_set1_epi32(eights / 8 * 13));
+  }
+};
+
+// The scales of a group, without their rows' exponents.
+inline __m512 load_scales(const uint8_t* scales) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales));
+  const __m256i words = _mm256_cvtepi8_epi16(bytes);
+  return _mm512_cvtph_ps(_mm256_set_m128i(half_of_float8(_mm256_extracti128_si256(words, 1)),
+                                          half_of_float8(_mm256_castsi256_si128(words))));
+}
+
+// What the rows' scales are multiplied by.
+inline __m512 load_powers(const int8_t* exponents) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(exponents));
+  const __m512i biased = _mm512_add_epi32(_mm512_cvtepi8_epi32(bytes), _mm512_set1_epi32(127));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
+}
+
+template <class Codes, int kTokens>
+void multiply_groups(const Tile& tile) {
+  __m512 total[kTokens] = {};
+  for (int64_t group = 0; group < tile.groups; ++group) {
+    const uint8_t* codes = group_codes(tile.panel, group, Codes::kBytes);
+    const uint8_t* scales = group_scales(tile.panel, group, Codes::kBytes);
+    if (group % kScaleGroups == 0) prefetch(scales);
+#pragma GCC unroll 16
+    for (int line = 0; line < Codes::kBytes / 64; ++line) prefetch(codes + 64 * line);
+    __m512i weights[8];
+    Codes::unpack(codes, weights);
+    const __m512 scale = load_scales(scales);
 #pragma GCC unroll 16
     for (int t = 0; t < kTokens; ++t) {
       const uint8_t* record = tile.records + t * tile.record_bytes;
-      const __m512i sum = dot_int4(weights, record + group * kGroup);
-      const __m512i eights = _mm512_set1_epi32(int4_token_sums(record, tile.groups)[group]);
+      const __m512i sum = Codes::centred(dot_int4(weights, record + group * kGroup),
+                                         int4_token_sums(record, tile.groups)[group]);
       const __m512 token_scale =
           _mm512_set1_ps(int4_token_scales(record, tile.groups)[group]);
-      total[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(sum, eights)),
-                                 _mm512_mul_ps(scale, token_scale), total[t]);
+      total[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(scale, token_scale),
+                                 total[t]);
     }
   }
+  const __m512 powers = load_powers(tile.exponents);
 #pragma GCC unroll 16
   for (int t = 0; t < kTokens; ++t) {
-    _mm512_storeu_ps(tile.products + t * kPanelRows, total[t]);
+    _mm512_storeu_ps(tile.products + t * kPanelRows, _mm512_mul_ps(total[t], powers));
   }
 }
 
@@ -241,9 +289,13 @@ void interleave_group(const uint8_t* rows, int64_t row_bytes, uint8_t* to) {
   }
 }
 
-constexpr MultiplyTile kInt4[] = {multiply_int4<1>, multiply_int4<2>, multiply_int4<3>,
-                                  multiply_int4<4>, multiply_int4<5>, multiply_int4<6>,
-                                  multiply_int4<7>, multiply_int4<8>};
+constexpr MultiplyTile kInt4[] = {
+    multiply_groups<Int4Codes, 1>, multiply_groups<Int4Codes, 2>, multiply_groups<Int4Codes, 3>,
+    multiply_groups<Int4Codes, 4>, multiply_groups<Int4Codes, 5>, multiply_groups<Int4Codes, 6>,
+    multiply_groups<Int4Codes, 7>, multiply_groups<Int4Codes, 8>};
+constexpr MultiplyTile kInt4High[] = {
+    multiply_groups<Int4HighCodes, 1>, multiply_groups<Int4HighCodes, 2>,
+    multiply_groups<Int4HighCodes, 3>, multiply_groups<Int4HighCodes, 4>};
 constexpr MultiplyTile kInt8[] = {multiply_int8<1>,  multiply_int8<2>,  multiply_int8<3>,
                                   multiply_int8<4>,  multiply_int8<5>,  multiply_int8<6>,
                                   multiply_int8<7>,  multiply_int8<8>,  multiply_int8<9>,
@@ -262,8 +314,10 @@ extern const Kernels kAvx512Kernels = {
     {{round_bf16, kBf16, 12},
      {round_int8, kInt8, 12},
      {round_int4, kInt4, 8},
-     {round_bf16, kBf16Rows, 4}},
+     {round_bf16, kBf16Rows, 4},
+     {round_int4, kInt4High, 4}},
     interleave<interleave_group>,
+    low_half_dot,
     &kAvx512Vectors,
 };
 

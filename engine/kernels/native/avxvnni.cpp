@@ -52,8 +52,10 @@ extern const Kernels kAvxVnniKernels = {
     {{round_bf16, kBf16, 4},
      {round_int8, kInt8, 4},
      {round_int4, kInt4, 4},
-     {round_bf16, kBf16Rows, 4}},
+     {round_bf16, kBf16Rows, 4},
+     {round_int4, kInt4High, 4}},
     interleave<interleave_group>,
+    low_half_dot,
     &kAvx2Vectors,
 };
 

@@ -15,6 +15,7 @@
 
 #include "bindings_linear.h"
 #include "decoder.h"
+#include "low_half.h"
 
 namespace nb = nanobind;
 
@@ -97,6 +98,18 @@ class WeightsReader {
     return static_cast<const float*>(values.data());
   }
 
+  // Those of the head's rows, or None.
+  const uint8_t* low_half(nb::handle object) {
+    if (object.is_none()) return nullptr;
+    const Array rows = array(object, "The low halves");
+    const auto bytes = static_cast<size_t>(shape_.vocab * low_half_row_bytes(shape_.hidden));
+    if (rows.nbytes() != bytes) {
+      refuse("The low halves have " + std::to_string(rows.nbytes()) +
+             " bytes, and their shape needs " + std::to_string(bytes) + ".");
+    }
+    return static_cast<const uint8_t*>(rows.data());
+  }
+
   // place: (path, first byte) of the file that holds the same bytes, or None.
   Table table(nb::handle object, nb::handle place, const std::string& name) {
     const Array values = shaped(object, {shape_.vocab, shape_.hidden}, name);
@@ -165,8 +178,8 @@ class PyDecoder {
  public:
   PyDecoder(Team& team, const DecoderShape& shape, nb::handle embedding,
             nb::handle embedding_place, const nb::list& layers, nb::handle final_norm,
-            nb::handle head, nb::handle exact_head, nb::handle exact_head_place, nb::handle cos,
-            nb::handle sin) {
+            nb::handle head, nb::handle head_low, nb::handle exact_head,
+            nb::handle exact_head_place, nb::handle cos, nb::handle sin) {
     WeightsReader reader(shape, kept_);
     DecoderWeights weights;
     weights.embedding = reader.table(embedding, embedding_place, "The embedding");
@@ -176,7 +189,7 @@ class PyDecoder {
       weights.layers.push_back(reader.layer(parts));
     }
     weights.final_norm = reader.floats(final_norm, {shape.hidden}, "The final norm");
-    weights.head = reader.linear(head, "The head");
+    weights.head = {reader.linear(head, "The head"), reader.low_half(head_low)};
     weights.exact_head = {};
     if (!exact_head.is_none()) {
       weights.exact_head = reader.table(exact_head, exact_head_place, "The exact head");
@@ -249,12 +262,12 @@ void construct(PyDecoder* self, Team& team, int64_t vocab_size, int64_t hidden_s
                int64_t intermediate_size, int64_t heads, int64_t kv_heads, int64_t head_dim,
                int64_t context_length, float norm_eps, nb::handle embedding,
                nb::handle embedding_place, nb::list layers, nb::handle final_norm, nb::handle head,
-               nb::handle exact_head, nb::handle exact_head_place, nb::handle cos,
-               nb::handle sin) {
+               nb::handle head_low, nb::handle exact_head, nb::handle exact_head_place,
+               nb::handle cos, nb::handle sin) {
   const AttentionShape attention{static_cast<int64_t>(layers.size()), heads, kv_heads, head_dim,
                                  context_length};
   const DecoderShape shape{vocab_size, hidden_size, intermediate_size, norm_eps, attention};
-  new (self) PyDecoder(team, shape, embedding, embedding_place, layers, final_norm, head,
+  new (self) PyDecoder(team, shape, embedding, embedding_place, layers, final_norm, head, head_low,
                        exact_head, exact_head_place, cos, sin);
 }
 
@@ -264,12 +277,14 @@ void bind_decoder(nb::module_& module) {
            nb::arg("hidden_size"), nb::arg("intermediate_size"), nb::arg("heads"),
            nb::arg("kv_heads"), nb::arg("head_dim"), nb::arg("context_length"),
            nb::arg("norm_eps"), nb::arg("embedding"), nb::arg("embedding_place").none(),
-           nb::arg("layers"), nb::arg("final_norm"), nb::arg("head"), nb::arg("exact_head").none(),
-           nb::arg("exact_head_place").none(), nb::arg("cos"), nb::arg("sin"),
+           nb::arg("layers"), nb::arg("final_norm"), nb::arg("head"), nb::arg("head_low").none(),
+           nb::arg("exact_head").none(), nb::arg("exact_head_place").none(), nb::arg("cos"),
+           nb::arg("sin"),
            nb::keep_alive<1, 2>(),
            "embedding: float32, float16 or bfloat16 (or its bits, uint16) [vocab, hidden]. layers: a "
            "dict each, of norms (float32) and linears by their checkpoint names. A linear is "
-           "(Format, out_features, in_features, packed bytes, float32 bias or None). exact_head: the "
+           "(Format, out_features, in_features, packed bytes, float32 bias or None). head_low: the low "
+           "halves (pack_low_half) of a head in Int4High, else None. exact_head: the "
            "head as published, in a dtype of the embedding's, to compute the likeliest logits again, "
            "or None. Of either table the place may be told, (path, first byte) in a file of the same "
            "bytes: its rows are then read from there, so that they do not become resident. "
@@ -288,7 +303,8 @@ void bind_decoder(nb::module_& module) {
       .def_prop_ro("used", &PyDecoder::used, "How many tokens the cache holds.")
       .def_prop_ro("seconds", &PyDecoder::seconds, "Seconds spent so far, by part.")
       .def_ro_static("CHUNK", &Decoder::kChunk)
-      .def_ro_static("REFINED", &kRefined);
+      .def_ro_static("REFINED", &kRefined)
+      .def_ro_static("HALVED", &kHalved);
 }
 
 }  // namespace

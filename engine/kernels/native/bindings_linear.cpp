@@ -16,6 +16,7 @@
 #include "bindings_linear.h"
 #include "kernels.h"
 #include "linear.h"
+#include "low_half.h"
 
 namespace nb = nanobind;
 
@@ -53,15 +54,39 @@ nb::ndarray<nb::numpy, uint8_t> packed(Format format, size_t out, size_t in, Pac
   return array;
 }
 
-auto pack_int4_array(Array<uint8_t, 2> codes, Array<uint16_t, 2> scales) {
+using Codes = Array<uint8_t, 2>;
+using HalfBits = Array<uint16_t, 2>;
+
+void require_group_scales(const Codes& codes, const HalfBits& scales) {
   require(scales.shape(0) == codes.shape(0) &&
               static_cast<int64_t>(scales.shape(1)) ==
                   (static_cast<int64_t>(codes.shape(1)) + kGroup - 1) / kGroup,
           "scales must be [out, ceil(in / 32)]");
+}
+
+auto pack_int4_array(Codes codes, HalfBits scales) {
+  require_group_scales(codes, scales);
   return packed(Format::Int4, codes.shape(0), codes.shape(1),
                 [&](int64_t out, int64_t in, void* to) {
                   pack_int4(codes.data(), scales.data(), out, in, to);
                 });
+}
+
+auto pack_int4_high_array(Codes codes, HalfBits scales) {
+  require_group_scales(codes, scales);
+  return packed(Format::Int4High, codes.shape(0), codes.shape(1),
+                [&](int64_t out, int64_t in, void* to) {
+                  pack_int4_high(codes.data(), scales.data(), out, in, to);
+                });
+}
+
+auto pack_low_half_array(Codes codes, HalfBits scales) {
+  require_group_scales(codes, scales);
+  const auto out = static_cast<int64_t>(codes.shape(0)), in = static_cast<int64_t>(codes.shape(1));
+  auto rows = new_array<uint8_t>({static_cast<size_t>(out * low_half_row_bytes(in))});
+  nb::gil_scoped_release release;
+  pack_low_half(codes.data(), scales.data(), out, in, rows.data());
+  return rows;
 }
 
 auto pack_int8_array(Array<int8_t, 2> codes, Array<float, 1> scales) {
@@ -149,6 +174,7 @@ void bind_linear(nb::module_& module) {
       .value("Bf16", Format::Bf16)
       .value("Int8", Format::Int8)
       .value("Int4", Format::Int4)
+      .value("Int4High", Format::Int4High, "The high two bits of int4's codes.")
       .value("Bf16Rows", Format::Bf16Rows, "As a checkpoint holds it: bfloat16 [out, in].");
 
   nb::class_<Team>(module, "Team", "A persistent team of threads; the caller is member 0.")
@@ -170,6 +196,10 @@ void bind_linear(nb::module_& module) {
              nb::arg("in_features"));
   module.def("pack_int4", &pack_int4_array, nb::arg("codes"), nb::arg("scales"),
              "codes: uint8 [out, in] in 0..15; scales: float16 bits as uint16 [out, in / 32].");
+  module.def("pack_int4_high", &pack_int4_high_array, nb::arg("codes"), nb::arg("scales"),
+             "The high two bits of the same codes, as a linear by itself.");
+  module.def("pack_low_half", &pack_low_half_array, nb::arg("codes"), nb::arg("scales"),
+             "The low two bits of the same codes, row by row, uint8 [bytes].");
   module.def("pack_int8", &pack_int8_array, nb::arg("codes"), nb::arg("scales"),
              "codes: int8 [out, in] in -127..127; scales: float32 [out].");
   module.def("pack_bf16", &pack_bf16_array, nb::arg("weights"),

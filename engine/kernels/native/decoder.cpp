@@ -74,7 +74,10 @@ const DecoderShape& checked(const DecoderShape& shape, const DecoderWeights& wei
            " layers, and the model has " + std::to_string(shape.attention.layers) + ".");
   }
   for (size_t i = 0; i < weights.layers.size(); ++i) check_layer(weights.layers[i], shape, i);
-  check_linear(weights.head, shape.hidden, shape.vocab, "of the head");
+  check_linear(weights.head.linear, shape.hidden, shape.vocab, "of the head");
+  if ((weights.head.linear.format == Format::Int4High) != (weights.head.low != nullptr)) {
+    refuse("Low halves belong to a head of high halves, and to no other.");
+  }
   if (!weights.embedding.data) refuse("The embedding is missing.");
   if (!weights.final_norm) refuse("The final norm is missing.");
   if (!weights.rope.cos || !weights.rope.sin) refuse("The rope tables are missing.");
@@ -88,7 +91,7 @@ Decoder::Decoder(Team& team, const DecoderShape& shape, DecoderWeights weights)
       shape_(checked(shape, weights)),
       weights_(std::move(weights)),
       attention_(shape_.attention, weights_.rope, shape_.norm_eps, team.size()),
-      refiner_(weights_.exact_head, shape_.vocab, shape_.hidden) {
+      refiner_(weights_.head, weights_.exact_head) {
   const int64_t q_size = shape_.attention.heads * shape_.attention.head_dim;
   const int64_t kv_size = shape_.attention.kv_heads * shape_.attention.head_dim;
   const std::pair<float**, int64_t> rows[] = {
@@ -156,8 +159,8 @@ void Decoder::logits(int64_t first, int64_t rows, float* out) {
   }
   lap_ = std::chrono::steady_clock::now();
   const float* normed = at_.normed + first * shape_.hidden;
-  multiply(team_, weights_.head, normed, rows, out, scratch_);
-  for (int64_t row = 0; weights_.exact_head.data && row < rows; ++row) {
+  multiply(team_, weights_.head.linear, normed, rows, out, scratch_);
+  for (int64_t row = 0; row < rows; ++row) {
     refiner_.run(team_, normed + row * shape_.hidden, out + row * shape_.vocab);
   }
   lap(seconds_.linears);

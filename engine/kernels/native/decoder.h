@@ -42,7 +42,7 @@ struct DecoderWeights {
   Table embedding;  // [vocab, hidden]
   std::vector<LayerWeights> layers;
   const float* final_norm;  // [hidden]
-  Linear head;              // hidden -> vocab
+  RoughHead head;           // hidden -> vocab
   Table exact_head;         // [vocab, hidden], where the likeliest logits are computed again
   RopeTables rope;          // for every position of the context
 };

@@ -48,7 +48,7 @@ class PackedLinear(NamedTuple):
     @property
     def weight_dtype(self) -> str:
         """What its weights are: "bf16", "int8" or "int4"."""
-        return str(self.format.name).lower().removesuffix("rows")
+        return str(self.format.name).lower().removesuffix("rows").removesuffix("high")
 
     @property
     def nbytes(self) -> int:
@@ -69,6 +69,7 @@ class CoreDecoder:
 
     final_norm: float32 [hidden]. All arrays are used where they lie, and kept. With `exact_head`,
     the published head, `head` only finds the 128 likeliest tokens, whose logits are computed again.
+    head_low: of a head that has only the high halves of its codes the low ones, uint8 [bytes].
     `threads` counts the calling thread; `cores` may name a logical CPU for each. Raises ValueError
     where arrays and config do not fit together.
     """
@@ -83,6 +84,7 @@ class CoreDecoder:
         context_length: int,
         threads: int,
         cores: Sequence[int] = (),
+        head_low: Array | None = None,
         exact_head: Table | None = None,
     ) -> None:
         self.config = config
@@ -90,8 +92,9 @@ class CoreDecoder:
         self.layers = layers
         self.head = head
         exact, exact_place = exact_head or (None, None)
-        refined = 0 if exact is None else exact[: _core.Decoder.REFINED].nbytes
-        self._head_bytes = head.nbytes + refined
+        halved = 0 if head_low is None else _rows(head_low, config, _core.Decoder.HALVED)
+        refined = 0 if exact is None else _rows(exact, config, _core.Decoder.REFINED)
+        self._head_bytes = head.nbytes + halved + refined
         self._tokens: list[int] = []
         cos, sin = rope_tables(config, context_length)
         self._core = _core.Decoder(
@@ -109,6 +112,7 @@ class CoreDecoder:
             layers=[{**layer.norms, **layer.linears} for layer in layers],
             final_norm=final_norm,
             head=head,
+            head_low=head_low,
             exact_head=None if exact is None else _bits(exact),
             exact_head_place=exact_place,
             cos=cos,
@@ -192,6 +196,11 @@ class CoreDecoder:
     def _truncate(self, length: int) -> None:
         self._core.truncate(length)
         del self._tokens[length:]
+
+
+def _rows(matrix: Array, config: ModelConfig, count: int) -> int:
+    """Return the bytes of `count` rows, or of all, of a matrix with a row for each token."""
+    return matrix.nbytes // config.vocab_size * min(count, config.vocab_size)
 
 
 def _bits(table: Array) -> Array:

@@ -4,8 +4,10 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "float8.h"
 #include "kernels.h"
 #include "linear.h"
+#include "low_half.h"
 
 namespace tern {
 namespace {
@@ -139,6 +141,12 @@ void store(const Linear& linear, int64_t panel, const float* products, int token
   }
 }
 
+const int8_t* row_exponents(const Linear& linear) {
+  const int64_t bytes =
+      panels_of(linear.out_features) * panel_bytes(linear.format, linear.in_features);
+  return static_cast<const int8_t*>(linear.weights) + bytes;
+}
+
 // All that is the same for each tile of a panel.
 Tile tile_of(const Job& job, const Linear& linear, int64_t panel) {
   const int64_t bytes = panel_bytes(linear.format, linear.in_features);
@@ -146,6 +154,7 @@ Tile tile_of(const Job& job, const Linear& linear, int64_t panel) {
   Tile tile{};
   tile.panel = static_cast<const uint8_t*>(linear.weights) + panel * bytes;
   tile.ahead = tile.panel + kAhead;
+  if (has_exponents(linear.format)) tile.exponents = row_exponents(linear) + panel * kPanelRows;
   tile.in_features = linear.in_features;
   tile.groups = job.groups();
   tile.rows = static_cast<int>(std::min<int64_t>(kPanelRows, rows));
@@ -254,6 +263,26 @@ void multiply_many(Team& team, const Linear* const* linears, int count, const fl
     }
     for (Part part; (part = team.take_part(panels)).begin < panels;) {
       multiply_panels(job, member, part.begin, part.end);
+    }
+  });
+}
+
+void add_low_half(Team& team, const Linear& high, const uint8_t* low, const float* x,
+                  const std::vector<int64_t>& which, float* y, Scratch& scratch) {
+  const Kernels& chosen = kernels();
+  const int64_t groups = groups_of(high.in_features);
+  const int64_t row_bytes = low_half_row_bytes(high.in_features);
+  const int8_t* exponents = row_exponents(high);
+  auto* record = static_cast<uint8_t*>(
+      scratch.reserve(static_cast<size_t>(record_bytes(Format::Int4, groups))));
+  chosen.formats[static_cast<int>(Format::Int4)].round(x, high.in_features, groups, record);
+  const auto count = static_cast<int64_t>(which.size());
+  team.run([&](int member) {
+    const int64_t end = count * (member + 1) / team.size();
+    for (int64_t i = count * member / team.size(); i < end; ++i) {
+      const int64_t row = which[static_cast<size_t>(i)];
+      const float product = chosen.low_half_dot(low + row * row_bytes, groups, record);
+      y[row] += product * power_of_two(exponents[row]);
     }
   });
 }

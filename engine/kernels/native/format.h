@@ -5,6 +5,6 @@
 
 namespace tern {
 
-enum class Format : uint8_t { Bf16, Int8, Int4, Bf16Rows };
+enum class Format : uint8_t { Bf16, Int8, Int4, Bf16Rows, Int4High };
 
 }  // namespace tern

@@ -4,14 +4,20 @@
 // row: two 32-byte vectors of 8 rows, or one 64-byte vector of 16. The input is padded with zero
 // weights to an even number of groups of 32, the output to whole panels. Each is read from its
 // first byte to its last, as the memory likes best.
-//   Int4: for each two groups: 2 x 4 x [16 rows][4 bytes], then 2 x [16] float16 scales. Byte b of
-//         vector j holds input 4j + b of its group in the low nibble, 16 + 4j + b in the high one.
+//   Int4: for each four groups: 4 x [16] scales, a cache line, then for each of them
+//         4 x [16 rows][4 bytes]. Byte b of vector j holds input 4j + b of its group in the low
+//         nibble, 16 + 4j + b in the high one. Scales are 8-bit floats (float8.h); those of a row
+//         share the exponent that stands behind all panels, [rows] int8.
+//   Int4High: the same of the codes' high two bits alone, 2 x [16 rows][4 bytes] for a group: bits
+//         2s and 2s + 1 of byte b of vector j hold input 8s + 4j + b. For the low two, which each
+//         row has by itself, see low_half.h.
 //   Int8: groups x 8 x [16 rows][4 inputs], then [16] float32 scales.
 //   Bf16: groups x 16 x [16 rows][2 inputs].
 //   Bf16Rows: [16 rows][inputs], as it lies in a checkpoint: nothing interleaved, nothing padded.
 //
 // Record: one token's rounded inputs. Records are `record_bytes` apart.
-//   Int4: groups x [32] int8 codes, [groups] float32 scales, [groups] int32 8 * sum of codes.
+//   Int4, Int4High: groups x [32] int8 codes, [groups] float32 scales, [groups] int32 8 * sum of
+//         codes.
 //   Int8: groups x [32] int8 codes, groups x [32] their uint8 magnitudes, float32 scale,
 //         int32 128 * sum of codes.
 //   Bf16, Bf16Rows: groups x [32] values, as float32 or as bfloat16, as the unit likes best.
@@ -27,17 +33,21 @@ namespace tern {
 
 constexpr int kPanelRows = 16;
 constexpr int kGroup = 32;
-constexpr int kFormats = 4;
+constexpr int kFormats = 5;
 constexpr int kMaxTile = 16;  // tokens
 constexpr int kAhead = 4096;  // bytes from a read to its prefetch
 constexpr int kCachedInputs = 4096;  // as float32, half of a first-level cache
-constexpr int kInt4Bytes = kPanelRows * kGroup / 2;                     // codes of one group
-constexpr int kInt4PairBytes = 2 * (kInt4Bytes + kPanelRows * 2);  // two groups, with scales
+constexpr int kScaleGroups = 4;                      // whose scales fill a cache line
+constexpr int kScaleLine = kScaleGroups * kPanelRows;
+constexpr int kInt4Bytes = kPanelRows * kGroup / 2;  // codes of one group
+constexpr int kInt4HighBytes = kInt4Bytes / 2;
+constexpr int kLowHalfBytes = kGroup / 4;            // of one row (low_half.h)
 
 // Products of one panel with a few tokens.
 struct Tile {
   const uint8_t* panel;
   const uint8_t* ahead;    // Bf16: prefetched while the panel is read, byte for byte
+  const int8_t* exponents; // Int4, Int4High: of the rows' scales
   int64_t in_features;
   int64_t groups;          // of 32 inputs; even
   int rows;                // Bf16Rows: that are there to be read, 1..16
@@ -51,6 +61,8 @@ using RoundToken = void (*)(const float* x, int64_t in_features, int64_t groups,
 using MultiplyTile = void (*)(const Tile& tile);
 // Writes a tile's Bf16Rows as a panel of Bf16, zeros for what is not there.
 using Interleave = void (*)(const Tile& tile, uint8_t* panel);
+// The product of a row's low halves (low_half.h) with an Int4 record, without the row's exponent.
+using LowHalfDot = float (*)(const uint8_t* row, int64_t groups, const uint8_t* record);
 
 struct FormatKernels {
   RoundToken round;
@@ -62,6 +74,7 @@ struct Kernels {
   const char* name;
   FormatKernels formats[kFormats];  // indexed by Format
   Interleave interleave;
+  LowHalfDot low_half_dot;
   const VectorKernels* vectors;
 };
 
@@ -75,7 +88,7 @@ extern const FormatKernels kAvx512Bf16;
 extern const FormatKernels kAvx512Bf16Rows;
 #endif
 
-// An even number, so that two int4 groups with their scales are whole cache lines.
+// An even number, as some kernels take two groups at a time.
 static inline int64_t groups_of(int64_t in_features) {
   return (in_features + 2 * kGroup - 1) / (2 * kGroup) * 2;
 }
@@ -84,11 +97,18 @@ static inline int64_t panels_of(int64_t out_features) {
   return (out_features + kPanelRows - 1) / kPanelRows;
 }
 
+// Of so many groups of codes of `code_bytes` each, with the scales before each four.
+static inline int64_t scaled_bytes(int64_t groups, int code_bytes) {
+  return (groups + kScaleGroups - 1) / kScaleGroups * kScaleLine + groups * code_bytes;
+}
+
 static inline int64_t panel_bytes(Format format, int64_t in_features) {
   const int64_t groups = groups_of(in_features);
   switch (format) {
     case Format::Int4:
-      return groups / 2 * kInt4PairBytes;
+      return scaled_bytes(groups, kInt4Bytes);
+    case Format::Int4High:
+      return scaled_bytes(groups, kInt4HighBytes);
     case Format::Int8:
       return groups * kPanelRows * kGroup + kPanelRows * 4;
     case Format::Bf16:
@@ -105,6 +125,7 @@ static inline int64_t record_bytes(Format format, int64_t groups) {
   int64_t bytes = 0;
   switch (format) {
     case Format::Int4:
+    case Format::Int4High:
       bytes = groups * (kGroup + 4 + 4);
       break;
     case Format::Int8:
@@ -120,7 +141,12 @@ static inline int64_t record_bytes(Format format, int64_t groups) {
 
 // The format of the records that a format's kernels read.
 static inline Format record_format(Format format) {
+  if (format == Format::Int4High) return Format::Int4;
   return format == Format::Bf16Rows ? Format::Bf16 : format;
+}
+
+static inline bool has_exponents(Format format) {
+  return format == Format::Int4 || format == Format::Int4High;
 }
 
 // From byte `at` of `rows` neighbouring rows that are read side by side to the byte of the same
@@ -137,11 +163,13 @@ static inline int64_t present_in_group(int64_t in_features, int64_t group) {
 }
 
 // Where the parts of a panel and of a record lie.
-static inline const uint8_t* int4_codes(const uint8_t* panel, int64_t group) {
-  return panel + group / 2 * kInt4PairBytes + group % 2 * kInt4Bytes;
+static inline const uint8_t* group_scales(const uint8_t* panel, int64_t group, int code_bytes) {
+  const int64_t four = group / kScaleGroups, place = group % kScaleGroups;
+  return panel + four * (kScaleLine + kScaleGroups * code_bytes) + place * kPanelRows;
 }
-static inline const uint8_t* int4_scales(const uint8_t* panel, int64_t group) {
-  return panel + group / 2 * kInt4PairBytes + 2 * kInt4Bytes + group % 2 * (kPanelRows * 2);
+static inline const uint8_t* group_codes(const uint8_t* panel, int64_t group, int code_bytes) {
+  const int64_t four = group / kScaleGroups, place = group % kScaleGroups;
+  return panel + four * (kScaleLine + kScaleGroups * code_bytes) + kScaleLine + place * code_bytes;
 }
 static inline const uint8_t* int8_scales(const uint8_t* panel, int64_t groups) {
   return panel + groups * (kPanelRows * kGroup);

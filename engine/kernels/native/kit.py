@@ -56,6 +56,12 @@ class CoreKit:
 
         return pack(weights)
 
+    def pack_head(self, weights: "Rounded") -> Mapping[str, "Tensor"]:
+        """Return the rounded head in the core's layout."""
+        from engine.kernels.native.packing import pack, pack_head
+
+        return pack_head(weights) if self.precision is Precision.INT4 else pack(weights)
+
     def published(self, source: Source, on_progress: OnProgress) -> CoreDecoder:
         """Return the decoder over the checkpoint's own bf16 weights, mapped."""
         config = source.config
@@ -88,11 +94,17 @@ class CoreKit:
         layers = [layer(number) for number in range(config.layers)]
         last = packing.read_packed(packing.head_file(folder))
         shape = (config.vocab_size, config.hidden_size)
-        head = packed.linear(under("head", last), shape, None)
-        return self._decoder(source, layers, last["norm"], head)
+        parts = under("head", last)
+        head = packed.linear(parts, shape, None)
+        return self._decoder(source, layers, last["norm"], head, parts.get("int4_low"))
 
     def _decoder(
-        self, source: Source, layers: Sequence[CoreLayer], final_norm: Array, head: PackedLinear
+        self,
+        source: Source,
+        layers: Sequence[CoreLayer],
+        final_norm: Array,
+        head: PackedLinear,
+        head_low: Array | None = None,
     ) -> CoreDecoder:
         return CoreDecoder(
             source.config,
@@ -103,6 +115,7 @@ class CoreKit:
             self.context_length,
             self.cpu.threads,
             self.cpu.cores[: self.cpu.threads],
+            head_low=head_low,
             exact_head=_table(source, source.head_name) if head.weight_dtype == "int4" else None,
         )
 

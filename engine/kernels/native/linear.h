@@ -1,11 +1,11 @@
-// Linear layers in four weight formats: y = x W^T + bias, on the CPU's own vector instructions.
+// Linear layers in several weight formats: y = x W^T + bias, on the CPU's own vector instructions.
 //
-// Int4, Int8 and Bf16 are packed (see kernels.h). Bf16Rows is bfloat16 as a safetensors file holds
-// it, row-major [out, in]: it can be mapped from there and needs no second copy.
+// Int4, Int4High, Int8 and Bf16 are packed (see kernels.h). Bf16Rows is bfloat16 as a safetensors
+// file holds it, row-major [out, in]: it can be mapped from there and needs no second copy.
 //
 // Activations are float32 in memory. A multiplication first rounds them once ("records", see
-// kernels.h): to int8 with a scale per 32 inputs (Int4), to int8 with a scale per token (Int8), or
-// to bfloat16 (Bf16, Bf16Rows). A token's record never depends on the tokens that are multiplied
+// kernels.h): to int8 with a scale per 32 inputs (Int4, Int4High), to int8 with a scale per token
+// (Int8), or to bfloat16 (Bf16, Bf16Rows). A token's record never depends on the tokens that are multiplied
 // with it, and its result only to float32 rounding: their number decides in which order the
 // products are added up.
 #pragma once
@@ -50,10 +50,15 @@ const char* layout_name();
 // Bytes of a weight: of a packed one a multiple of 64, of Bf16Rows out * in * 2.
 int64_t packed_bytes(Format format, int64_t out_features, int64_t in_features);
 
-// codes: [out, in] in 0..15, scales: float16 bits [out, ceil(in / 32)], any sign.
-// The weight they stand for is (code - 8) * scale.
+// codes: [out, in] in 0..15, scales: float16 bits [out, ceil(in / 32)], any sign. The weight they
+// stand for is (code - 8) * scale. A scale is kept to 6 binary digits, and to fewer where it is less
+// than an eighth of its row's greatest.
 void pack_int4(const uint8_t* codes, const uint16_t* scales, int64_t out_features,
                int64_t in_features, void* packed);
+
+// The same of the codes' high two bits: the weight is (4 * (code / 4) + 1.5 - 8) * scale.
+void pack_int4_high(const uint8_t* codes, const uint16_t* scales, int64_t out_features,
+                    int64_t in_features, void* packed);
 
 // codes: [out, in] in -127..127, scales: float32 [out]. The weight is code * scale.
 void pack_int8(const int8_t* codes, const float* scales, int64_t out_features,

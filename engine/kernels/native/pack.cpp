@@ -1,9 +1,14 @@
 // Between plain row-major weights and the panels of kernels.h.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <vector>
 
+#include "float8.h"
 #include "half.h"
 #include "kernels.h"
 #include "linear.h"
+#include "low_half.h"
 
 namespace tern {
 namespace {
@@ -24,19 +29,82 @@ struct PackedRow {
   uint8_t* at(int64_t byte) const { return panel + byte / 4 * 64 + slot * 4 + byte % 4; }
   // The byte that holds an int4 input in one of its nibbles.
   uint8_t* int4_pair(int64_t input) const {
-    const int64_t byte = input % (kGroup / 2);
-    return const_cast<uint8_t*>(int4_codes(panel, input / kGroup)) + byte / 4 * 64 + slot * 4 +
-           byte % 4;
+    return group_byte(input / kGroup, kInt4Bytes, input % (kGroup / 2));
   }
-  uint8_t* int4_scale(int64_t group) const {
-    return const_cast<uint8_t*>(int4_scales(panel, group)) + slot * 2;
+  // The byte that holds an int4 input's high half in two of its bits.
+  uint8_t* int4_four(int64_t input) const {
+    return group_byte(input / kGroup, kInt4HighBytes, input % (kGroup / 4));
+  }
+  uint8_t* group_scale(int64_t group, int code_bytes) const {
+    return const_cast<uint8_t*>(group_scales(panel, group, code_bytes)) + slot;
   }
   uint8_t* int8_scale() const {
     return const_cast<uint8_t*>(int8_scales(panel, groups)) + slot * 4;
   }
+
+ private:
+  uint8_t* group_byte(int64_t group, int code_bytes, int64_t byte) const {
+    return const_cast<uint8_t*>(group_codes(panel, group, code_bytes)) + byte / 4 * 64 + slot * 4 +
+           byte % 4;
+  }
 };
 
 bool in_high_nibble(int64_t input) { return input % kGroup >= kGroup / 2; }
+int four_shift(int64_t input) { return static_cast<int>(input % kGroup / (kGroup / 4) * 2); }
+
+// Scales of a row before it is packed: of the groups that have inputs.
+int64_t scales_of(int64_t in_features) { return (in_features + kGroup - 1) / kGroup; }
+
+int code_bytes(Format format) {
+  return format == Format::Int4 ? kInt4Bytes : kInt4HighBytes;
+}
+
+int8_t* exponent_of(void* packed, Format format, int64_t row, int64_t out_features,
+                    int64_t in_features) {
+  return static_cast<int8_t*>(packed) +
+         panels_of(out_features) * panel_bytes(format, in_features) + row;
+}
+
+// The nearest 8-bit float; |value| less than 2^-11.
+uint8_t float8_of_float(float value) {
+  constexpr int kLeast = -14, kMantissa = 5;
+  int exponent;
+  std::frexp(value, &exponent);
+  exponent = std::max(exponent - 1, kLeast);
+  const float steps = std::nearbyint(std::ldexp(std::fabs(value), kMantissa - exponent));
+  const int bits = ((exponent - kLeast) << kMantissa) + static_cast<int>(steps);
+  return static_cast<uint8_t>(std::min(bits, 0x7f) | (std::signbit(value) ? 0x80 : 0));
+}
+
+// The scales of a row as they are stored.
+struct RowScales {
+  int8_t exponent;
+  std::vector<uint8_t> codes;
+
+  // scales: float16 bits.
+  RowScales(const uint16_t* scales, int64_t count) : exponent(0), codes(static_cast<size_t>(count)) {
+    float greatest = 0.0f;
+    for (int64_t i = 0; i < count; ++i) {
+      const float size = std::fabs(float_of_half(scales[i]));
+      if (!std::isfinite(size)) exponent = kNotFinite;
+      greatest = std::max(greatest, size);
+    }
+    if (exponent == kNotFinite || greatest == 0.0f) return;
+    // The greatest is below 2^power, and an 8-bit float below 2^-11. What would round up to that
+    // needs the next.
+    int power;
+    const float mantissa = std::frexp(greatest, &power);
+    exponent = static_cast<int8_t>(power + (mantissa >= 0.9921875f ? 12 : 11));
+    for (int64_t i = 0; i < count; ++i) {
+      codes[static_cast<size_t>(i)] =
+          float8_of_float(std::ldexp(float_of_half(scales[i]), -exponent));
+    }
+  }
+  // The exponent where weights are counted in halves of a scale.
+  int8_t halved() const {
+    return exponent == kNotFinite ? exponent : static_cast<int8_t>(exponent - 1);
+  }
+};
 
 void clear(void* packed, Format format, int64_t out_features, int64_t in_features) {
   memset(packed, 0, static_cast<size_t>(packed_bytes(format, out_features, in_features)));
@@ -44,27 +112,69 @@ void clear(void* packed, Format format, int64_t out_features, int64_t in_feature
 
 }  // namespace
 
-const char* layout_name() { return "tern-panel16-1"; }
+const char* layout_name() { return "tern-panel16-2"; }
 
 int64_t packed_bytes(Format format, int64_t out_features, int64_t in_features) {
   if (format == Format::Bf16Rows) return out_features * in_features * 2;
-  return panels_of(out_features) * panel_bytes(format, in_features);
+  const int64_t panels = panels_of(out_features);
+  const int64_t exponents = has_exponents(format) ? (panels * kPanelRows + 63) / 64 * 64 : 0;
+  return panels * panel_bytes(format, in_features) + exponents;
 }
 
 // Padding inputs keep code 0, that is weight -8 * scale, but meet activations that are zero.
 void pack_int4(const uint8_t* codes, const uint16_t* scales, int64_t out_features,
                int64_t in_features, void* packed) {
   clear(packed, Format::Int4, out_features, in_features);
-  const int64_t groups = (in_features + kGroup - 1) / kGroup;
+  const int64_t groups = scales_of(in_features);
   for (int64_t row = 0; row < out_features; ++row) {
     const PackedRow place(packed, Format::Int4, row, in_features);
     for (int64_t input = 0; input < in_features; ++input) {
       const int code = codes[row * in_features + input] & 15;
       *place.int4_pair(input) |= static_cast<uint8_t>(in_high_nibble(input) ? code << 4 : code);
     }
+    const RowScales own(scales + row * groups, groups);
     for (int64_t group = 0; group < groups; ++group) {
-      memcpy(place.int4_scale(group), scales + row * groups + group, sizeof(*scales));
+      *place.group_scale(group, kInt4Bytes) = own.codes[static_cast<size_t>(group)];
     }
+    *exponent_of(packed, Format::Int4, row, out_features, in_features) = own.exponent;
+  }
+}
+
+void pack_int4_high(const uint8_t* codes, const uint16_t* scales, int64_t out_features,
+                    int64_t in_features, void* packed) {
+  clear(packed, Format::Int4High, out_features, in_features);
+  const int64_t groups = scales_of(in_features);
+  for (int64_t row = 0; row < out_features; ++row) {
+    const PackedRow place(packed, Format::Int4High, row, in_features);
+    for (int64_t input = 0; input < in_features; ++input) {
+      const int high = codes[row * in_features + input] >> 2 & 3;
+      *place.int4_four(input) |= static_cast<uint8_t>(high << four_shift(input));
+    }
+    const RowScales own(scales + row * groups, groups);
+    for (int64_t group = 0; group < groups; ++group) {
+      *place.group_scale(group, kInt4HighBytes) = own.codes[static_cast<size_t>(group)];
+    }
+    *exponent_of(packed, Format::Int4High, row, out_features, in_features) = own.halved();
+  }
+}
+
+int64_t low_half_row_bytes(int64_t in_features) {
+  return groups_of(in_features) * (kLowHalfBytes + 1);
+}
+
+void pack_low_half(const uint8_t* codes, const uint16_t* scales, int64_t out_features,
+                   int64_t in_features, uint8_t* rows) {
+  const int64_t row_bytes = low_half_row_bytes(in_features);
+  const int64_t given = scales_of(in_features), groups = groups_of(in_features);
+  memset(rows, 0, static_cast<size_t>(out_features * row_bytes));
+  for (int64_t row = 0; row < out_features; ++row, rows += row_bytes) {
+    for (int64_t input = 0; input < in_features; ++input) {
+      const int low = codes[row * in_features + input] & 3;
+      rows[input / kGroup * kLowHalfBytes + input % kLowHalfBytes] |=
+          static_cast<uint8_t>(low << four_shift(input));
+    }
+    const RowScales own(scales + row * given, given);
+    std::copy(own.codes.begin(), own.codes.end(), rows + groups * kLowHalfBytes);
   }
 }
 
@@ -93,14 +203,23 @@ void pack_bf16(const uint16_t* weights, int64_t out_features, int64_t in_feature
 void unpack_row(const Linear& linear, int64_t row, float* weights) {
   const PackedRow place(const_cast<void*>(linear.weights), linear.format, row,
                         linear.in_features);
+  const auto scale_at = [&](int64_t input) {
+    const uint8_t code = *place.group_scale(input / kGroup, code_bytes(linear.format));
+    return float_of_float8(code) * power_of_two(*exponent_of(
+                                       const_cast<void*>(linear.weights), linear.format, row,
+                                       linear.out_features, linear.in_features));
+  };
   for (int64_t input = 0; input < linear.in_features; ++input) {
     switch (linear.format) {
       case Format::Int4: {
         const uint8_t pair = *place.int4_pair(input);
         const int code = in_high_nibble(input) ? pair >> 4 : pair & 15;
-        uint16_t scale;
-        memcpy(&scale, place.int4_scale(input / kGroup), sizeof(scale));
-        weights[input] = static_cast<float>(code - 8) * float_of_half(scale);
+        weights[input] = static_cast<float>(code - 8) * scale_at(input);
+        break;
+      }
+      case Format::Int4High: {
+        const int code = *place.int4_four(input) >> four_shift(input) & 3;
+        weights[input] = static_cast<float>(8 * code - 13) * scale_at(input);
         break;
       }
       case Format::Int8: {

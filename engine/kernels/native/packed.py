@@ -1,6 +1,8 @@
 """Linears over weights that are ready: in the core's own layout, or bf16 as published.
 
-A packed linear is one array of bytes, named by its format: {"int4": uint8 [bytes]}.
+A packed linear is one array of bytes, named by its format: {"int4": uint8 [bytes]}. A head may come
+in two halves, {"int4_high": uint8 [bytes], "int4_low": uint8 [bytes]}, of which a token needs the
+second only in part.
 """
 
 from collections.abc import Mapping
@@ -13,7 +15,12 @@ from engine.kernels.native.decoder import PackedLinear
 from engine.messages import Precision
 from engine.tensor_file import BF16, Array
 
-_FORMATS = {"bf16": _core.Format.Bf16, "int8": _core.Format.Int8, "int4": _core.Format.Int4}
+_FORMATS = {
+    "bf16": _core.Format.Bf16,
+    "int8": _core.Format.Int8,
+    "int4": _core.Format.Int4,
+    "int4_high": _core.Format.Int4High,
+}
 
 
 def layout(precision: Precision) -> str:

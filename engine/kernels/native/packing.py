@@ -22,6 +22,17 @@ def pack(weights: Rounded) -> Mapping[str, Tensor]:
     return {"bf16": _bytes(_core.pack_bf16(bits.numpy()))}
 
 
+def pack_head(weights: Rounded) -> Mapping[str, Tensor]:
+    """Return an int4 model's head packed, in two halves where it is int4 itself."""
+    if not isinstance(weights, GroupwiseInt4):
+        return pack(weights)
+    codes, scales = weights.codes.numpy(), weights.scales.view(torch.uint16).numpy()
+    return {
+        "int4_high": _bytes(_core.pack_int4_high(codes, scales)),
+        "int4_low": _bytes(_core.pack_low_half(codes, scales)),
+    }
+
+
 def _bytes(packed: object) -> Tensor:
     tensor: Tensor = torch.as_tensor(packed).view(torch.uint8).flatten()
     return tensor

@@ -1,6 +1,7 @@
 // The kernels in plain C++, one token at a time: for any machine, and the others' reference.
 #include <cmath>
 
+#include "float8.h"
 #include "half.h"
 #include "interleave.h"
 #include "kernels.h"
@@ -64,26 +65,51 @@ void round_bf16(const float* x, int64_t in_features, int64_t groups, uint8_t* re
   }
 }
 
-void multiply_int4(const Tile& tile) {
-  const auto* codes = reinterpret_cast<const int8_t*>(tile.records);
+// The code of input 0..31 of a group in a panel's row, or of its high half.
+int int4_code(const uint8_t* codes, int row, int input) {
+  const int at = input % 16;
+  const uint8_t pair = codes[at / 4 * 64 + row * 4 + at % 4];
+  return input < 16 ? pair & 15 : pair >> 4;
+}
+int int4_high_code(const uint8_t* codes, int row, int input) {
+  const int at = input % 8;
+  return codes[at / 4 * 64 + row * 4 + at % 4] >> (input / 8 * 2) & 3;
+}
+
+// code * steps - middle is the weight but for the scale; as Format says what it stands for.
+template <int (*kCode)(const uint8_t*, int, int), int kBytes, int kSteps, int kMiddle>
+void multiply_groups(const Tile& tile) {
+  const auto* x = reinterpret_cast<const int8_t*>(tile.records);
   const float* token_scales = int4_token_scales(tile.records, tile.groups);
-  const int32_t* sums = int4_token_sums(tile.records, tile.groups);
   for (int row = 0; row < kPanelRows; ++row) {
     float product = 0.0f;
     for (int64_t group = 0; group < tile.groups; ++group) {
-      const uint8_t* pairs = int4_codes(tile.panel, group) + row * 4;
-      int32_t sum = -sums[group];
-      for (int i = 0; i < kGroup / 2; ++i) {
-        const uint8_t pair = pairs[i / 4 * 64 + i % 4];
-        sum += (pair & 15) * codes[group * kGroup + i];
-        sum += (pair >> 4) * codes[group * kGroup + 16 + i];
+      const uint8_t* codes = group_codes(tile.panel, group, kBytes);
+      int32_t sum = 0;
+      for (int i = 0; i < kGroup; ++i) {
+        sum += (kCode(codes, row, i) * kSteps - kMiddle) * x[group * kGroup + i];
       }
-      uint16_t scale;
-      memcpy(&scale, int4_scales(tile.panel, group) + row * 2, sizeof(scale));
-      product += static_cast<float>(sum) * (float_of_half(scale) * token_scales[group]);
+      const float scale = float_of_float8(group_scales(tile.panel, group, kBytes)[row]);
+      product += static_cast<float>(sum) * (scale * token_scales[group]);
     }
-    tile.products[row] = product;
+    tile.products[row] = product * power_of_two(tile.exponents[row]);
   }
+}
+
+float low_half_dot(const uint8_t* row, int64_t groups, const uint8_t* record) {
+  const auto* x = reinterpret_cast<const int8_t*>(record);
+  const float* token_scales = int4_token_scales(record, groups);
+  float product = 0.0f;
+  for (int64_t group = 0; group < groups; ++group) {
+    int32_t sum = 0;
+    for (int i = 0; i < kGroup; ++i) {
+      const int code = row[group * kLowHalfBytes + i % 8] >> (i / 8 * 2) & 3;
+      sum += (2 * code - 3) * x[group * kGroup + i];
+    }
+    const float scale = float_of_float8(row[groups * kLowHalfBytes + group]);
+    product += static_cast<float>(sum) * (scale * token_scales[group]);
+  }
+  return product;
 }
 
 void multiply_int8(const Tile& tile) {
@@ -130,7 +156,8 @@ void interleave_group(const uint8_t* rows, int64_t row_bytes, uint8_t* to) {
   }
 }
 
-constexpr MultiplyTile kInt4[] = {multiply_int4};
+constexpr MultiplyTile kInt4[] = {multiply_groups<int4_code, kInt4Bytes, 1, 8>};
+constexpr MultiplyTile kInt4High[] = {multiply_groups<int4_high_code, kInt4HighBytes, 8, 13>};
 constexpr MultiplyTile kInt8[] = {multiply_int8};
 constexpr MultiplyTile kBf16[] = {multiply_bf16};
 constexpr MultiplyTile kBf16Rows[] = {multiply_bf16_rows};
@@ -142,8 +169,10 @@ const Kernels kScalarKernels = {
     {{round_bf16, kBf16, 1},
      {round_int8, kInt8, 1},
      {round_int4, kInt4, 1},
-     {round_bf16, kBf16Rows, 1}},
+     {round_bf16, kBf16Rows, 1},
+     {round_int4, kInt4High, 1}},
     interleave<interleave_group>,
+    low_half_dot,
     &kScalarVectors,
 };
 

@@ -13,6 +13,7 @@
 
 #include <immintrin.h>
 
+#include "float8_avx2.h"
 #include "interleave.h"
 #include "kernels.h"
 #include "round_avx2.h"
@@ -27,30 +28,68 @@ inline void store(const Tile& tile, int t, __m256 low, __m256 high) {
   _mm256_storeu_ps(tile.products + t * kPanelRows + 8, high);
 }
 
-// The 32 codes of 8 rows in the vectors' low and high nibbles.
-inline void unpack_int4(const uint8_t* codes, __m256i* weights) {
-  const __m256i nibble = _mm256_set1_epi8(15);
+// How a group's codes lie in the vectors of 8 rows, and what their sums of products stand for.
+struct Int4Codes {
+  static constexpr int kBytes = kInt4Bytes;
+  static void unpack(const uint8_t* codes, __m256i* weights) {
+    const __m256i nibble = _mm256_set1_epi8(15);
 #pragma GCC unroll 16
-  for (int j = 0; j < 4; ++j) {
-    const __m256i pairs = load(codes + 64 * j);
-    weights[j] = _mm256_and_si256(pairs, nibble);
-    weights[4 + j] = _mm256_and_si256(_mm256_srli_epi16(pairs, 4), nibble);
+    for (int j = 0; j < 4; ++j) {
+      const __m256i pairs = load(codes + 64 * j);
+      weights[j] = _mm256_and_si256(pairs, nibble);
+      weights[4 + j] = _mm256_and_si256(_mm256_srli_epi16(pairs, 4), nibble);
+    }
   }
+  // eights: 8 * sum of the token's codes.
+  static __m256i centred(__m256i sum, int32_t eights) {
+    return _mm256_sub_epi32(sum, _mm256_set1_epi32(eights));
+  }
+};
+
+// A high half stands for 4 * code - 6.5 times the scale; exponents are one less than int4's.
+struct Int4HighCodes {
+  static constexpr int kBytes = kInt4HighBytes;
+  static void unpack(const uint8_t* codes, __m256i* weights) {
+    const __m256i low_bits = _mm256_set1_epi8(3);
+#pragma GCC unroll 16
+    for (int j = 0; j < 2; ++j) {
+      const __m256i fours = load(codes + 64 * j);
+      weights[j] = _mm256_and_si256(fours, low_bits);
+      weights[2 + j] = _mm256_and_si256(_mm256_srli_epi16(fours, 2), low_bits);
+      weights[4 + j] = _mm256_and_si256(_mm256_srli_epi16(fours, 4), low_bits);
+      weights[6 + j] = _mm256_and_si256(_mm256_srli_epi16(fours, 6), low_bits);
+    }
+  }
+  static __m256i centred(__m256i sum, int32_t eights) {
+    return _mm256_sub_epi32(_mm256_slli_epi32(sum, 3), _mm256_set1_epi32(eights / 8 * 13));
+  }
+};
+
+// Eight scales of groups, without their rows' exponents.
+inline __m256 load_scales(const uint8_t* scales) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales));
+  return _mm256_cvtph_ps(half_of_float8(_mm_cvtepi8_epi16(bytes)));
+}
+
+// What the scales of eight rows are multiplied by.
+inline __m256 load_powers(const int8_t* exponents) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(exponents));
+  const __m256i biased = _mm256_add_epi32(_mm256_cvtepi8_epi32(bytes), _mm256_set1_epi32(127));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
 }
 
 // Adds one group's products of 8 rows with each token.
-template <int kTokens>
-inline void add_int4(const Tile& tile, int64_t group, const uint8_t* codes, const uint8_t* scales,
-                     __m256* total) {
+template <class Codes, int kTokens>
+inline void add_group(const Tile& tile, int64_t group, const uint8_t* codes, const uint8_t* scales,
+                      __m256* total) {
   __m256i weights[8];
-  unpack_int4(codes, weights);
-  const __m256 scale =
-      _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
+  Codes::unpack(codes, weights);
+  const __m256 scale = load_scales(scales);
 #pragma GCC unroll 16
   for (int t = 0; t < kTokens; ++t) {
     const uint8_t* record = tile.records + t * tile.record_bytes;
-    const __m256i eights = _mm256_set1_epi32(int4_token_sums(record, tile.groups)[group]);
-    const __m256i sum = _mm256_sub_epi32(dot_int4(weights, record + group * kGroup), eights);
+    const __m256i sum = Codes::centred(dot_int4(weights, record + group * kGroup),
+                                       int4_token_sums(record, tile.groups)[group]);
     const __m256 token_scale =
         _mm256_broadcast_ss(int4_token_scales(record, tile.groups) + group);
     total[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(scale, token_scale),
@@ -59,20 +98,24 @@ inline void add_int4(const Tile& tile, int64_t group, const uint8_t* codes, cons
   }
 }
 
-template <int kTokens>
-void multiply_int4(const Tile& tile) {
+template <class Codes, int kTokens>
+void multiply_groups(const Tile& tile) {
   __m256 low[kTokens] = {}, high[kTokens] = {};
   for (int64_t group = 0; group < tile.groups; ++group) {
-    const uint8_t* codes = int4_codes(tile.panel, group);
-    const uint8_t* scales = int4_scales(tile.panel, group);
+    const uint8_t* codes = group_codes(tile.panel, group, Codes::kBytes);
+    const uint8_t* scales = group_scales(tile.panel, group, Codes::kBytes);
+    if (group % kScaleGroups == 0) prefetch(scales);
 #pragma GCC unroll 16
-    for (int line = 0; line < 4; ++line) prefetch(codes + 64 * line);
-    prefetch(scales);
-    add_int4<kTokens>(tile, group, codes, scales, low);
-    add_int4<kTokens>(tile, group, codes + 32, scales + 16, high);
+    for (int line = 0; line < Codes::kBytes / 64; ++line) prefetch(codes + 64 * line);
+    add_group<Codes, kTokens>(tile, group, codes, scales, low);
+    add_group<Codes, kTokens>(tile, group, codes + 32, scales + 8, high);
   }
+  const __m256 low_power = load_powers(tile.exponents);
+  const __m256 high_power = load_powers(tile.exponents + 8);
 #pragma GCC unroll 16
-  for (int t = 0; t < kTokens; ++t) store(tile, t, low[t], high[t]);
+  for (int t = 0; t < kTokens; ++t) {
+    store(tile, t, _mm256_mul_ps(low[t], low_power), _mm256_mul_ps(high[t], high_power));
+  }
 }
 
 template <int kTokens>
@@ -284,8 +327,12 @@ void interleave_group(const uint8_t* rows, int64_t row_bytes, uint8_t* to) {
   }
 }
 
-constexpr MultiplyTile kInt4[] = {multiply_int4<1>, multiply_int4<2>, multiply_int4<3>,
-                                  multiply_int4<4>};
+constexpr MultiplyTile kInt4[] = {
+    multiply_groups<Int4Codes, 1>, multiply_groups<Int4Codes, 2>, multiply_groups<Int4Codes, 3>,
+    multiply_groups<Int4Codes, 4>};
+constexpr MultiplyTile kInt4High[] = {
+    multiply_groups<Int4HighCodes, 1>, multiply_groups<Int4HighCodes, 2>,
+    multiply_groups<Int4HighCodes, 3>, multiply_groups<Int4HighCodes, 4>};
 constexpr MultiplyTile kInt8[] = {multiply_int8<1>, multiply_int8<2>, multiply_int8<3>,
                                   multiply_int8<4>};
 constexpr MultiplyTile kBf16[] = {multiply_bf16<1>, multiply_bf16<2>, multiply_bf16<3>,
