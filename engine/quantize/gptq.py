@@ -26,8 +26,8 @@ from engine.quantize.groupwise import (
 
 OnStep = Callable[[], None]
 # How far the Hessian is drawn to its diagonal (as Ledoit and Wolf 2004 do with covariances): some
-# thousand tokens know little of how thousands of channels go together. Between 0.05 and 0.3 the demo
-# model's loss goes up and down by a tenth, as roundings fall.
+# thousand tokens know little of how thousands of channels go together. Between 0.05 and 0.3 the
+# demo model's loss goes up and down by a tenth, as roundings fall.
 _SHRINKAGE = 0.1
 _DAMPING = 0.03  # of the mean of the diagonal, added to it
 _ROWS = 1024  # outputs at a time: with 8192 inputs two seconds of work for one core

@@ -1,9 +1,9 @@
 """Weight-only int4, symmetric: one scale for each group of 32 weights along the input.
 
-The value of code q (0..15) is (q - 8) * scale. The levels reach from -8 to +7, so the scale takes the
-sign that puts the group's heavier end where they reach further. Scales have six binary digits
-and, within a row, few exponents, so that a byte holds one: 4.25 bits a weight. As weights are rounded
-to the grid that such a scale makes, it is hardly worse than an exact one.
+The value of code q (0..15) is (q - 8) * scale. The levels reach from -8 to +7, so the scale takes
+the sign that puts the group's heavier end where they reach further. Scales have six binary digits
+and, within a row, few exponents, so that a byte holds one: 4.25 bits a weight. As weights are
+rounded to the grid that such a scale makes, it is hardly worse than an exact one.
 """
 
 from dataclasses import dataclass, replace

@@ -122,9 +122,30 @@ def unpacked(folder: Path, precision: Precision) -> dict[str, Tensor]:
             found[f"model.layers.{number}.{prefix}{name}.weight"] = torch.from_numpy(norm.copy())
     last = packing.read_packed(packing.head_file(packed))
     shape = (config.vocab_size, config.hidden_size)
-    found["rough head"] = rows(packing.under("head", last), shape)
+    head = packing.under("head", last)
+    if "int4_high" in head:
+        assert shape[0] <= _core.Decoder.HALVED, "of so few tokens all are read whole"
+        found["rough head"] = whole_int4(head, shape)
+    else:
+        found["rough head"] = rows(head, shape)
     found["model.norm.weight"] = torch.from_numpy(last["norm"].astype(np.float32))
     return found
+
+
+def whole_int4(halves: dict[str, np.ndarray], shape: tuple[int, int]) -> Tensor:
+    """What the high and the low halves of int4 codes stand for together (low_half.h)."""
+    from engine.kernels.native import _core
+
+    high = _core.Linear(_core.Format.Int4High, *shape, halves["int4_high"], None)
+    ours = np.array(high.rows(list(range(shape[0])))).reshape(shape[0], -1, 32)
+    codes, scales = np.split(halves["int4_low"].reshape(shape[0], -1), [ours.shape[1] * 8], axis=1)
+    low = codes.reshape(shape[0], -1, 1, 8) >> np.arange(0, 8, 2, np.uint8)[:, None] & 3
+    # An 8-bit scale in the place of a float16's bits, times what the rows of the high halves tell.
+    bits = ((scales & 0x80).astype(np.uint16) << 8) | ((scales & 0x7F).astype(np.uint16) << 5)
+    scale = bits.view(np.float16).astype(np.float32)[..., None]
+    exponents = halves["int4_high"].view(np.int8)[-(-(-shape[0] // 64) * 64) :][: shape[0]]
+    step = scale * np.exp2(exponents.astype(np.float32))[:, None, None]
+    return torch.from_numpy((ours + (2.0 * low.reshape(ours.shape) - 3) * step).reshape(shape))
 
 
 def test_the_reference_in_float32_is_transformers_own(folder: Path, tmp_path: Path) -> None:
