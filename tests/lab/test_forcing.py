@@ -145,7 +145,8 @@ def whole_int4(halves: dict[str, np.ndarray], shape: tuple[int, int]) -> Tensor:
     scale = bits.view(np.float16).astype(np.float32)[..., None]
     exponents = halves["int4_high"].view(np.int8)[-(-(-shape[0] // 64) * 64) :][: shape[0]]
     step = scale * np.exp2(exponents.astype(np.float32))[:, None, None]
-    return torch.from_numpy((ours + (2.0 * low.reshape(ours.shape) - 3) * step).reshape(shape))
+    whole = ours + (2 * low.reshape(ours.shape).astype(np.float32) - 3) * step
+    return torch.from_numpy(whole.reshape(shape))
 
 
 def test_the_reference_in_float32_is_transformers_own(folder: Path, tmp_path: Path) -> None:
