@@ -113,6 +113,7 @@ def _weights(question: Question) -> int:
     if precision is not Precision.BF16:
         is_rough = question.kernel is Kernel.NATIVE and config.hidden_size % _GROUP == 0
         head = Precision.INT4 if is_rough else Precision.INT8
+    # The halves of an int4 head take as much together; only rows of the second stay unread.
     return config.layers * linears + _linear(config.vocab_size, config.hidden_size, head)
 
 
@@ -121,7 +122,7 @@ def _linear(rows: int, columns: int, precision: Precision) -> int:
     if precision is Precision.INT8:
         return padded * (columns + 4)  # a float32 scale a row
     if precision is Precision.INT4 and columns % _GROUP == 0:
-        return padded * columns * 9 // 16  # a float16 scale a group
+        return padded * columns * 17 // 32  # a scale of one byte a group
     return rows * columns * 2
 
 
