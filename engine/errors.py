@@ -160,7 +160,7 @@ class TokenizerFailed(TernError):
 
 
 class NoNumbers(TernError):
-    sentence = "The model computed no numbers: its weights hold values that are none, or too large."
+    sentence = "The model computed no numbers: some of its weights are infinite, or too large."
     way_out = "Choose another precision, or download the model again."
 
 

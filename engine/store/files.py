@@ -63,9 +63,11 @@ def read_ordinary(path: Path, limit: int) -> bytes:
     """
     descriptor = os.open(path, _OPENING)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no ordinary file")
-        return file.read(limit)
+        # Room is made for as much as is asked for: no more than there is.
+        return file.read(min(limit, status.st_size + 1))
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:
@@ -73,8 +75,9 @@ def check_space(folder: Path, needed: int, what: str) -> None:
     nearest = folder.absolute()
     while not nearest.exists():
         nearest = nearest.parent
-    free = shutil.disk_usage(nearest).free
-    if free < needed:
+    usage = shutil.disk_usage(nearest)
+    free = usage.free
+    if usage.total and free < needed:  # what has no size, as /proc, tells nothing of its room
         raise NotEnoughDisk(
             what=what, folder=folder, needed=f"{needed / 1e9:.2f} GB", free=f"{free / 1e9:.2f} GB"
         )

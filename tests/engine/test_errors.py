@@ -13,6 +13,7 @@ from engine.errors import TernError, catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = catalogue()
+FOR_THE_WINDOW = {"fitting"}  # the precision that a button offers
 # Words of programmers, that a sentence for everybody does without.
 JARGON = re.compile(r"(?i)\b(exception|traceback|stack|errno|null|none|invalid|abort|fatal|oops)\b")
 
@@ -51,7 +52,7 @@ def test_each_gets_the_facts_that_its_words_name() -> None:
         given = {keyword.arg for keyword in node.keywords}
         if None not in given:  # **facts
             seen += 1
-            assert fields(kind.sentence) | fields(kind.way_out) == given, place
+            assert fields(kind.sentence) | fields(kind.way_out) == given - FOR_THE_WINDOW, place
     assert seen > 100
 
 

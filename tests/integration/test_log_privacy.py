@@ -1,6 +1,7 @@
 """Logs tell what failed and where, and never what a person wrote or a model answered."""
 
 import logging
+import shutil
 import sqlite3
 import sys
 from pathlib import Path
@@ -19,15 +20,7 @@ TEMPLATE = "{{ raise_exception('I do not like: ' + messages[0]['content']) }}"
 
 def template_that_quotes(folder: Path) -> Path:
     """The demo model with a chat template that fails with the prompt's own words."""
-    folder.mkdir()
-    for file in demo_model().folder.iterdir():
-        (folder / file.name).symlink_to(file)
-    for name in ("chat_template.jinja", "tokenizer_config.json"):
-        file = folder / name
-        if file.is_file():
-            text = file.read_text(encoding="utf-8")
-            file.unlink()
-            file.write_text(text, encoding="utf-8")
+    shutil.copytree(demo_model().folder, folder)
     (folder / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
     return folder
 

@@ -17,9 +17,10 @@ from engine.lab.conditions import NoiseWatch
 from engine.lab.records import Comparison, Variant
 from engine.lab.steps import Answered, Finished, GaveUp, Judged, Running, Wrote
 from engine.messages import Precision
+from engine.model_config import read_config
 from engine.models import demo_model
 from engine.paths import Paths
-from engine.store.packed import packed_folders
+from engine.store.packed import NATIVE_FORMAT, packed_folders, write_manifest
 from tests.lab.conftest import (
     BF16,
     INT4,
@@ -165,26 +166,36 @@ def test_a_damaged_model_is_found_out(
 
 
 def shuffle_scales() -> None:
-    """Give each group of a layer's int4 weights the scale of another one.
+    """Give each group of a layer's int4 weights the scale of another one of its panel.
 
-    A panel's pair of groups is 2 x 256 bytes of codes, then 2 x 16 scales in float16 (kernels.h).
+    As if the rounding itself had done so: the checksums are those of the shuffled files.
     """
-    folder = next(
-        one.folder for one in packed_folders(Paths.default().packed) if one.precision == "int4"
-    )
-    for file in sorted(folder.glob("layer-00[0-1].safetensors")):
+    packed = next(one for one in packed_folders(Paths.default().packed) if one.precision == "int4")
+    shapes = read_config(demo_model().folder).linear_shapes()
+    for file in sorted(packed.folder.glob("layer-00[0-1].safetensors")):
         data = np.fromfile(file, np.uint8)
         header = 8 + int(data[:8].view("<u8")[0])
         entries = json.loads(bytes(data[8:header]))
-        for name, entry in entries.items():
-            if name.endswith(".int4"):
-                begin, end = (header + place for place in entry["data_offsets"])
-                scales = data[begin:end].reshape(-1, 576)[:, 512:].copy().view(np.float16)
-                mixed = np.random.default_rng(0).permutation(scales.reshape(-1))
-                data[begin:end].reshape(-1, 576)[:, 512:] = mixed.reshape(scales.shape).view(
-                    np.uint8
-                )
+        for name, (rows, columns) in shapes.items():
+            begin, end = (header + place for place in entries[f"{name}.int4"]["data_offsets"])
+            scales = places_of_scales(data[begin:end], rows, columns)
+            mixed = np.random.default_rng(0).permutation(data[begin:end][scales], axis=1)
+            data[begin:end][scales] = mixed
         data.tofile(file)
+    write_manifest(packed.folder, demo_model().folder, NATIVE_FORMAT)
+
+
+def places_of_scales(weight: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Where the scales of an int4 weight lie, [panels, groups * 16] (kernels.h).
+
+    Before each four groups of 256 bytes of codes stands a line of 64 scales, 16 for each.
+    """
+    groups, panels = columns // 32, -(-rows // 16)
+    stored = -(-groups // 2) * 2  # an even number
+    panel = -(-stored // 4) * 64 + stored * 256
+    of_groups = np.arange(groups) // 4 * (64 + 4 * 256) + np.arange(groups) % 4 * 16
+    in_panel = (of_groups[:, None] + np.arange(16)).reshape(-1)
+    return np.arange(panels)[:, None] * panel + in_panel
 
 
 def test_a_busy_machine_spoils_the_speed_and_not_the_quality() -> None:
