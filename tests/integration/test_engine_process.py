@@ -290,6 +290,7 @@ def test_a_vocabulary_of_any_size_works_in_int4(
 # -- memory --------------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_changing_the_precision_again_and_again_takes_no_more_memory(
     start: StartEngine, medium: Path
 ) -> None:
