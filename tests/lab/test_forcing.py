@@ -231,7 +231,7 @@ def test_a_full_disk_is_said_before_anything_is_written(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Full:
-        free = 1 << 20
+        total, free = 1 << 40, 1 << 20
 
     monkeypatch.setattr("shutil.disk_usage", lambda _: Full)
     with pytest.raises(NotEnoughDisk, match="Comparing this answer"):

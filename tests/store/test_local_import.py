@@ -153,7 +153,9 @@ def test_a_copy_never_replaces_another(folder: Path) -> None:
 
 
 def test_the_room_is_checked_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000_000))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=10_000_000)
+    )
     with pytest.raises(NotEnoughDisk, match=r"needs 0\.01 GB .* 0\.01 GB is free"):
         bring(folder, copy=True)
     assert not Paths.default().imported.exists()

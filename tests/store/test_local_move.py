@@ -129,7 +129,9 @@ def test_a_full_disk_leaves_all_as_it_was(
 ) -> None:
     refuse_hard_links(monkeypatch)
     monkeypatch.setattr(moving, "_same_disk", lambda *_: False)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000_000))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=10_000_000)
+    )
     with pytest.raises(NotEnoughDisk, match=r"needs 0\.0. GB"):
         planned(tmp_path / "new")
     monkeypatch.undo()
