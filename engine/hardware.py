@@ -177,7 +177,8 @@ def child_environment(cpu: Cpu, base: Mapping[str, str]) -> dict[str, str]:
 
     One OpenMP runtime for everything: libiomp5 of the intel-openmp package is preloaded where it
     is present, and its threads are bound to the chosen cores. The offline flags keep the model
-    libraries from asking the network for anything.
+    libraries from asking the network for anything. Torch's compiler, which IPEX imports and Tern
+    never uses, would start a process for each core at its import, half a gigabyte on two cores.
     """
     cores = ",".join(str(core) for core in cpu.cores[: cpu.threads])
     environment = dict(base) | {
@@ -185,6 +186,7 @@ def child_environment(cpu: Cpu, base: Mapping[str, str]) -> dict[str, str]:
         "KMP_AFFINITY": f"granularity=fine,proclist=[{cores}],explicit",
         "KMP_BLOCKTIME": "1",
         "DISABLE_IPEX_SAMPLE": "1",
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -11,6 +11,7 @@ from engine.hardware import isa_limits
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.update(isa_limits())  # before torch is imported: TERN_ISA=avx2 makes an AVX2 CPU
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # else IPEX's import brings processes
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,12 @@ from engine.lab.records import FORMAT, Comparison, Estimate, Row
 
 # A figure that was measured once has no interval of its own; these are what it varies by between
 # two runs on a quiet machine.
-_TIMING_NOISE, _MEMORY_NOISE = 0.10, 0.05
+_TIMING_NOISE, _SIZE_NOISE = 0.10, 0.05
+# A process varies by some megabytes however small its model is.
+_SIZES = (
+    ("peak memory (bytes)", "peak_rss_bytes", 16_000_000),
+    ("disk (bytes)", "disk_bytes", 0),
+)
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,9 @@ def _changes(old: Row, new: Row) -> Iterator[Change]:
         before, now = get(old), get(new)
         if before and now and _is_worse(before, now, higher_is_better):
             yield Change(new.label, what, before.value, now.value)
-    for what, name in (("peak memory (bytes)", "peak_rss_bytes"), ("disk (bytes)", "disk_bytes")):
+    for what, name, noise in _SIZES:
         was, is_now = getattr(old, name), getattr(new, name)
-        if was and is_now > was * (1 + _MEMORY_NOISE):
+        if was and is_now > was + max(was * _SIZE_NOISE, noise):
             yield Change(new.label, what, was, is_now)
 
 

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -10,7 +11,7 @@ import pytest
 
 from engine.client import EngineClient
 from engine.errors import EngineMismatch, UnwritableFolder
-from engine.hardware import read_cpu
+from engine.hardware import Isa, read_cpu
 from engine.messages import (
     PROTOCOL_VERSION,
     ChatMessage,
@@ -19,6 +20,8 @@ from engine.messages import (
     Done,
     Failed,
     Generate,
+    Kernel,
+    Load,
     Loaded,
     Memory,
     Precision,
@@ -76,6 +79,23 @@ def test_each_precision_loads_and_answers_in_one_process(shared: Engine) -> None
         assert done.text
         assert done.metrics.completion_tokens > 1
         assert done.metrics.context_length == loaded.context_length
+
+
+@pytest.mark.skipif(find_spec("intel_extension_for_pytorch") is None, reason="IPEX is missing")
+@pytest.mark.skipif(read_cpu().isa < Isa.AVX2, reason="IPEX needs AVX2")
+def test_ipex_brings_no_processes_of_its_own(
+    start: StartEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch's compiler starts some at its import, which nothing here uses."""
+    monkeypatch.delenv("TORCHINDUCTOR_COMPILE_THREADS")  # which the tests themselves set
+    engine = start()
+    request_id = engine.client.next_id()
+    engine.send(Load(request_id=request_id, model="demo", precision=Precision.INT8, kernel="ipex"))
+    loaded = engine.until(Loaded, Failed, Crashed)[-1]
+    assert isinstance(loaded, Loaded) and loaded.kernel is Kernel.IPEX
+    done = engine.answer()
+    assert isinstance(done, Done)
+    assert [one.cmdline() for one in psutil.Process(engine.pid).children(recursive=True)] == []
 
 
 def test_an_answer_is_told_from_prompt_to_end(engine: Engine) -> None:

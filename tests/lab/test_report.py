@@ -186,8 +186,9 @@ def test_nothing_is_worse_than_itself(comparison: Comparison) -> None:
         ),
         ("perplexity_ratio", Estimate(1, 1, 1), Estimate(1.05, 1.05, 1.05), False),
         ("perplexity_ratio", Estimate(1, 1, 1), Estimate(1.2, 1.2, 1.2), True),
-        ("peak_rss_bytes", 1000, 1020, False),
-        ("peak_rss_bytes", 1000, 1200, True),
+        ("peak_rss_bytes", 2_000_000_000, 2_050_000_000, False),
+        ("peak_rss_bytes", 2_000_000_000, 2_200_000_000, True),
+        ("peak_rss_bytes", 64_810_000, 68_510_000, False),  # a small model, run twice
     ],
 )
 def test_worse_is_what_lies_beyond_the_intervals(
