@@ -104,14 +104,15 @@ def build(
     settings = SettingsFile.of(paths)
     remembered = settings.value
     speak(app, remembered.language)
-    theme = Theme(app, assets_folder() / "styles" / "window.qss", remembered.zoom)
-    theme.choose(remembered.theme)
+    sheet = assets_folder() / "styles" / "window.qss"
+    theme = Theme(app, sheet, remembered.theme, remembered.zoom)
     # Read at each connection: the terminal can seal it too.
     network = Network(Ledger(paths.ledger), lambda: SettingsFile.of(paths).value.sealed)
     hub = HubController(Hub(network), settings, paths)
     icon = QIcon(str(assets_folder() / "icons" / "tern.svg"))
     preflight = Preflight(paths, read_cpu())
     window = MainWindow(icon, theme.palette, hub.host, preflight.outlooks)
+    theme.setParent(window)  # and goes with it: one left behind would go on styling all windows
     window.place(remembered.geometry, remembered.maximized)
     window.chat.side.restore(remembered.sidebar, remembered.sidebar_shown)
     selection = Selection(
@@ -158,6 +159,7 @@ def build(
     connect_shortcuts(window, desktop.menus)
     connect_support(window, desktop.menus, paths)
     _show_beginning(desktop)
+    theme.apply()
     return desktop
 
 

@@ -167,28 +167,39 @@ def _luminance(colour: str) -> float:
 
 
 class Theme(QObject):
-    """The colours in use. `changed` comes after they were applied to the application."""
+    """The colours in use: known at once, shown by `apply`. `changed` comes when others are shown.
+
+    `apply` comes once the window is built. With a style sheet in force Qt styles anew each widget
+    that is put into another, with all that it holds, which takes three times as long as the rest
+    of the building.
+    """
 
     changed = Signal(object)  # Palette
     zoomed = Signal(int)  # per cent
 
-    def __init__(self, app: QApplication, template: Path, zoom: int = 100) -> None:
+    def __init__(
+        self, app: QApplication, template: Path, choice: ThemeChoice = "system", zoom: int = 100
+    ) -> None:
         super().__init__()
         self._app = app
         self._template = template.read_text(encoding="utf-8")
         self._icons = (assets_folder() / "icons").as_posix()
-        self.palette = LIGHT
+        self.zoom = _kept_within(zoom)
+        app.setStyleSheet("")
         # One style on every system: the sheet is written for it.
         app.setStyle(QStyleFactory.create("Fusion"))
-        app.styleHints().colorSchemeChanged.connect(self._apply)
-        self._choice: ThemeChoice = "system"
-        self.zoom = _kept_within(zoom)
+        self._choose(choice)
+        app.styleHints().colorSchemeChanged.connect(self._on_scheme_changed)
+
+    def apply(self) -> None:
+        """Show the application in these colours."""
+        self._app.setPalette(_qt_palette(self.palette))
+        self._app.setStyleSheet(self._sheet())
 
     def choose(self, choice: ThemeChoice) -> None:
         """Follow the system, or keep to light or dark."""
-        self._choice = choice
-        self._app.styleHints().setColorScheme(_SCHEMES[choice])
-        self._apply()
+        self._choose(choice)
+        self._show_change()
 
     def set_zoom(self, percent: int) -> None:
         """Show letters and what surrounds them at `percent` of their size; kept within `ZOOMS`."""
@@ -198,16 +209,23 @@ class Theme(QObject):
             self._app.setStyleSheet(self._sheet())
             self.zoomed.emit(percent)
 
-    def _apply(self, scheme: Qt.ColorScheme | None = None) -> None:
-        """Use the colours of the choice; `scheme` is what the system has changed to."""
-        scheme = self._app.styleHints().colorScheme() if scheme is None else scheme
-        dark = self._choice == "dark" or (
-            self._choice == "system" and scheme == Qt.ColorScheme.Dark
-        )
-        self.palette = DARK if dark else LIGHT
-        self._app.setPalette(_qt_palette(self.palette))
-        self._app.setStyleSheet(self._sheet())
+    def _choose(self, choice: ThemeChoice) -> None:
+        self._choice = choice
+        self._app.styleHints().setColorScheme(_SCHEMES[choice])
+        self.palette = self._colours(self._app.styleHints().colorScheme())
+
+    def _on_scheme_changed(self, scheme: Qt.ColorScheme) -> None:
+        self.palette = self._colours(scheme)
+        self._show_change()
+
+    def _show_change(self) -> None:
+        self.apply()
         self.changed.emit(self.palette)
+
+    def _colours(self, scheme: Qt.ColorScheme) -> Palette:
+        """Return those of the choice; `scheme` is the system's."""
+        follows = self._choice == "system" and scheme == Qt.ColorScheme.Dark
+        return DARK if follows or self._choice == "dark" else LIGHT
 
     def _sheet(self) -> str:
         names = {"icons": self._icons, "scheme": "dark" if self.palette is DARK else "light"}

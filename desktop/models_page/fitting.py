@@ -1,5 +1,6 @@
 """Whether a model will run here, as the Models page shows it: in colour and in words."""
 
+import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -49,8 +50,12 @@ def fits_nowhere(outlooks: Iterable[Outlook]) -> bool:
 def suggestions(preflight: Preflight) -> list[Suggestion]:
     """Return the catalogue, the best for this computer first; asks no network."""
 
+    @functools.cache
+    def outlooks(shape: ModelConfig, context: int) -> tuple[Outlook, ...]:
+        return preflight.outlooks(shape, context=context)
+
     def needed(entry: CatalogueEntry, precision: Precision, context: int) -> int:
-        looks = preflight.outlooks(entry.shape, context=context)
+        looks = outlooks(entry.shape, context)
         return next(look.peak for look in looks if look.precision is precision)
 
     cores = len(read_cpu().cores)

@@ -3,6 +3,7 @@
 Light half: decides from the instruction sets and from what is installed, imports no kernel.
 """
 
+import functools
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -70,6 +71,7 @@ class Choice:
 ORDINARY = Model()
 
 
+@functools.cache
 def core_built() -> bool:
     """Return whether the compiled core is there: a compiler was at hand when Tern was installed."""
     return find_spec("engine.kernels.native._core") is not None
@@ -84,6 +86,7 @@ def native_choice(choice: Choice, has_core: bool) -> Choice:
     )
 
 
+@functools.cache
 def ipex_installed() -> bool:
     """Return whether Intel Extension for PyTorch can be imported here."""
     return find_spec("intel_extension_for_pytorch") is not None

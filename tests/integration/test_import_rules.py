@@ -1,11 +1,11 @@
 """What may import what, seen in fresh interpreters and in the sources."""
 
 import ast
+import functools
 import json
 import pkgutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -167,10 +167,13 @@ def test_the_window_imports_the_light_half_alone(monkeypatch: pytest.MonkeyPatch
 # -- in the sources ------------------------------------------------------------------------------
 
 
-def nodes() -> Iterator[tuple[Path, ast.AST]]:
-    for source in SOURCES:
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            yield source.relative_to(ROOT), node
+@functools.cache
+def nodes() -> list[tuple[Path, ast.AST]]:
+    return [
+        (source.relative_to(ROOT), node)
+        for source in SOURCES
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+    ]
 
 
 def imported(node: ast.AST) -> set[str]:
