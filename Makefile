@@ -9,8 +9,9 @@ READY := $(VENV)/.installed
 run: $(READY)
 	$(BIN)/tern
 
+# Two files at a time: many tests wait for a process of their own.
 test: $(READY) lint
-	QT_QPA_PLATFORM=offscreen $(BIN)/pytest
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 # Each fault again and again, thousands of spoilt folders, 500 turns: all counted, in minutes.
 soak: $(READY)
