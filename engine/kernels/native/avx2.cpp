@@ -10,14 +10,15 @@
 namespace tern {
 namespace {
 
-// Sums of 32 products for 8 rows. In 16 bits there is room for 8 pairs: 8 * 2 * 15 * 128 < 2^15.
+// kSteps times sums of 32 products for 8 rows. In 16 bits there is room for 8 pairs: 8 * 2 * 15 * 128 < 2^15.
+template <int kSteps>
 inline __m256i dot_int4(const __m256i* weights, const uint8_t* x) {
   __m256i sum = _mm256_maddubs_epi16(weights[0], broadcast4(x));
 #pragma GCC unroll 16
   for (int j = 1; j < 8; ++j) {
     sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights[j], broadcast4(x + 4 * j)));
   }
-  return _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
+  return _mm256_madd_epi16(sum, _mm256_set1_epi16(kSteps));
 }
 
 inline __m256i int8_operand(__m256i weights) { return weights; }
@@ -51,9 +52,9 @@ extern const Kernels kAvx2Kernels = {
     "avx2",
     {{round_bf16, kBf16, 4},
      {round_int8, kInt8, 4},
-     {round_int4, kInt4, 4},
+     {round_int4<kInt4Middle>, kInt4, 4},
      {round_bf16, kBf16Rows, 4},
-     {round_int4, kInt4High, 4}},
+     {round_int4<kInt4HighMiddle>, kInt4High, 4}},
     interleave<interleave_group>,
     low_half_dot,
     &kAvx2Vectors,

@@ -19,11 +19,8 @@ inline __m512i broadcast4(const uint8_t* at) {
   return _mm512_set1_epi32(bytes);
 }
 
-inline void prefetch(const uint8_t* at) {
-  _mm_prefetch(reinterpret_cast<const char*>(at + kAhead), _MM_HINT_T0);
-}
-
-// In two chains, as each instruction waits for the sum of the one before.
+// kSteps times sums of 32 products, in two chains, as each instruction waits for the one before.
+template <int kSteps>
 inline __m512i dot_int4(const __m512i* weights, const uint8_t* x) {
   __m512i even = _mm512_setzero_si512(), odd = _mm512_setzero_si512();
 #pragma GCC unroll 16
@@ -31,12 +28,13 @@ inline __m512i dot_int4(const __m512i* weights, const uint8_t* x) {
     even = _mm512_dpbusd_epi32(even, weights[j], broadcast4(x + 4 * j));
     odd = _mm512_dpbusd_epi32(odd, weights[j + 1], broadcast4(x + 4 * j + 4));
   }
-  return _mm512_add_epi32(even, odd);
+  const __m512i sum = _mm512_add_epi32(even, odd);
+  return kSteps == 1 ? sum : _mm512_mullo_epi32(sum, _mm512_set1_epi32(kSteps));
 }
 
-// How a group's codes lie in the vectors, and what their sums of products stand for.
+// How a group's codes lie in the vectors.
 struct Int4Codes {
-  static constexpr int kBytes = kInt4Bytes;
+  static constexpr int kBytes = kInt4Bytes, kSteps = kInt4Steps;
   static void unpack(const uint8_t* codes, __m512i* weights) {
     const __m512i nibble = _mm512_set1_epi8(15);
 #pragma GCC unroll 16
@@ -46,15 +44,10 @@ struct Int4Codes {
       weights[4 + j] = _mm512_and_si512(_mm512_srli_epi16(pairs, 4), nibble);
     }
   }
-  // eights: 8 * sum of the token's codes.
-  static __m512i centred(__m512i sum, int32_t eights) {
-    return _mm512_sub_epi32(sum, _mm512_set1_epi32(eights));
-  }
 };
 
-// A high half stands for 4 * code - 6.5 times the scale; exponents are one less than int4's.
 struct Int4HighCodes {
-  static constexpr int kBytes = kInt4HighBytes;
+  static constexpr int kBytes = kInt4HighBytes, kSteps = kInt4HighSteps;
   static void unpack(const uint8_t* codes, __m512i* weights) {
     const __m512i low_bits = _mm512_set1_epi8(3);
 #pragma GCC unroll 16
@@ -65,9 +58,6 @@ struct Int4HighCodes {
       weights[4 + j] = _mm512_and_si512(_mm512_srli_epi16(fours, 4), low_bits);
       weights[6 + j] = _mm512_and_si512(_mm512_srli_epi16(fours, 6), low_bits);
     }
-  }
-  static __m512i centred(__m512i sum, int32_t eights) {
-    return _mm512_sub_epi32(_mm512_slli_epi32(sum, 3), _mm512_set1_epi32(eights / 8 * 13));
   }
 };
 
@@ -86,27 +76,38 @@ inline __m512 load_powers(const int8_t* exponents) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
 }
 
+// Adds one group's products with each token.
+template <class Codes, int kTokens>
+inline void add_group(const Tile& tile, int64_t group, const uint8_t* codes, const uint8_t* scales,
+                      __m512* total) {
+  __m512i weights[8];
+  Codes::unpack(codes, weights);
+  const __m512 scale = load_scales(scales);
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    const uint8_t* record = tile.records + t * tile.record_bytes;
+    const __m512i sum =
+        _mm512_sub_epi32(dot_int4<Codes::kSteps>(weights, record + group * kGroup),
+                         _mm512_set1_epi32(int4_token_sums(record, tile.groups)[group]));
+    const __m512 token_scale = _mm512_set1_ps(int4_token_scales(record, tile.groups)[group]);
+    total[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(scale, token_scale),
+                               total[t]);
+  }
+}
+
 template <class Codes, int kTokens>
 void multiply_groups(const Tile& tile) {
   __m512 total[kTokens] = {};
-  for (int64_t group = 0; group < tile.groups; ++group) {
-    const uint8_t* codes = group_codes(tile.panel, group, Codes::kBytes);
-    const uint8_t* scales = group_scales(tile.panel, group, Codes::kBytes);
-    if (group % kScaleGroups == 0) prefetch(scales);
+  const uint8_t* at = tile.panel;
+  for (int64_t group = 0; group < tile.groups;) {
+    const uint8_t* scales = at;
+    prefetch(scales);
+    at += kScaleLine;
+    const int64_t end = end_of_scales(group, tile.groups);
+    for (; group < end; ++group, at += Codes::kBytes, scales += kPanelRows) {
 #pragma GCC unroll 16
-    for (int line = 0; line < Codes::kBytes / 64; ++line) prefetch(codes + 64 * line);
-    __m512i weights[8];
-    Codes::unpack(codes, weights);
-    const __m512 scale = load_scales(scales);
-#pragma GCC unroll 16
-    for (int t = 0; t < kTokens; ++t) {
-      const uint8_t* record = tile.records + t * tile.record_bytes;
-      const __m512i sum = Codes::centred(dot_int4(weights, record + group * kGroup),
-                                         int4_token_sums(record, tile.groups)[group]);
-      const __m512 token_scale =
-          _mm512_set1_ps(int4_token_scales(record, tile.groups)[group]);
-      total[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(scale, token_scale),
-                                 total[t]);
+      for (int line = 0; line < Codes::kBytes / 64; ++line) prefetch(at + 64 * line);
+      add_group<Codes, kTokens>(tile, group, at, scales, total);
     }
   }
   const __m512 powers = load_powers(tile.exponents);
@@ -160,7 +161,7 @@ void multiply_bf16(const Tile& tile) {
   const __m512i high = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
   for (int64_t at = 0; at < tile.groups * kGroup; at += 2) {
     const uint8_t* pairs = tile.panel + at * (kPanelRows * 2);
-    _mm_prefetch(reinterpret_cast<const char*>(tile.ahead + at * (kPanelRows * 2)), _MM_HINT_T0);
+    __builtin_prefetch(tile.ahead + at * (kPanelRows * 2));
     const __m512i pair = load(pairs);
     const __m512 even = _mm512_castsi512_ps(_mm512_slli_epi32(pair, 16));
     const __m512 odd = _mm512_castsi512_ps(_mm512_and_si512(pair, high));
@@ -202,10 +203,9 @@ void multiply_side_by_side(const Tile& tile, int first) {
   const int64_t stride = tile.record_bytes / static_cast<int64_t>(sizeof(float));
   __m512 total[kRows][kTokens] = {};
   for (int64_t at = 0; at < tile.in_features; at += 16) {
-    const int64_t ahead = at * 2 + rows_ahead(at * 2, row_bytes, kRows);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
-      _mm_prefetch(reinterpret_cast<const char*>(rows[r] + ahead), _MM_HINT_T0);
+      if (at % kGroup == 0) prefetch_beside(rows[r], at * 2, row_bytes, kRows);
       const __m512 weights = load_widened(rows[r], tile.in_features, at);
 #pragma GCC unroll 16
       for (int t = 0; t < kTokens; ++t) {
@@ -313,9 +313,9 @@ extern const Kernels kAvx512Kernels = {
     "avx512",
     {{round_bf16, kBf16, 12},
      {round_int8, kInt8, 12},
-     {round_int4, kInt4, 8},
+     {round_int4<kInt4Middle>, kInt4, 8},
      {round_bf16, kBf16Rows, 4},
-     {round_int4, kInt4High, 4}},
+     {round_int4<kInt4HighMiddle>, kInt4High, 4}},
     interleave<interleave_group>,
     low_half_dot,
     &kAvx512Vectors,

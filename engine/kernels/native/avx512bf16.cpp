@@ -20,10 +20,6 @@ void round_bf16(const float* x, int64_t in_features, int64_t groups, uint8_t* re
   }
 }
 
-inline void prefetch(const uint8_t* at) {
-  _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
-}
-
 inline __m512bh bf16_pairs(__m512i bits) {
   __m512bh pairs;
   memcpy(&pairs, &bits, sizeof(pairs));
@@ -45,7 +41,7 @@ void multiply_bf16(const Tile& tile) {
 #pragma GCC unroll 16
     for (int part = 0; part < 2; ++part) {
       const uint8_t* pairs = tile.panel + (at + 2 * part) * (kPanelRows * 2);
-      prefetch(tile.ahead + (at + 2 * part) * (kPanelRows * 2));
+      __builtin_prefetch(tile.ahead + (at + 2 * part) * (kPanelRows * 2));
       const __m512bh weights = bf16_pairs(_mm512_loadu_si512(pairs));
 #pragma GCC unroll 16
       for (int t = 0; t < kTokens; ++t) {
@@ -82,7 +78,7 @@ void multiply_bf16_rows(const Tile& tile) {
 #pragma GCC unroll 16
       for (int part = 0; part < 2; ++part) {
         const int64_t input = at + part * kGroup;
-        prefetch(row + input * 2 + kAhead);
+        prefetch(row + input * 2);
         const __m512bh weights = load_inputs(row, tile.in_features, input);
 #pragma GCC unroll 16
         for (int t = 0; t < kTokens; ++t) {

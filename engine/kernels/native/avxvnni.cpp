@@ -10,6 +10,7 @@ namespace tern {
 namespace {
 
 // In two chains, as each instruction waits for the sum of the one before.
+template <int kSteps>
 inline __m256i dot_int4(const __m256i* weights, const uint8_t* x) {
   __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
 #pragma GCC unroll 16
@@ -17,7 +18,8 @@ inline __m256i dot_int4(const __m256i* weights, const uint8_t* x) {
     even = _mm256_dpbusd_avx_epi32(even, weights[j], broadcast4(x + 4 * j));
     odd = _mm256_dpbusd_avx_epi32(odd, weights[j + 1], broadcast4(x + 4 * j + 4));
   }
-  return _mm256_add_epi32(even, odd);
+  const __m256i sum = _mm256_add_epi32(even, odd);
+  return kSteps == 1 ? sum : _mm256_mullo_epi32(sum, _mm256_set1_epi32(kSteps));
 }
 
 // vpdpbusd wants one operand without sign: the weights, with 128 added (the exclusive or). What
@@ -51,9 +53,9 @@ extern const Kernels kAvxVnniKernels = {
     "avx2_vnni",
     {{round_bf16, kBf16, 4},
      {round_int8, kInt8, 4},
-     {round_int4, kInt4, 4},
+     {round_int4<kInt4Middle>, kInt4, 4},
      {round_bf16, kBf16Rows, 4},
-     {round_int4, kInt4High, 4}},
+     {round_int4<kInt4HighMiddle>, kInt4High, 4}},
     interleave<interleave_group>,
     low_half_dot,
     &kAvx2Vectors,

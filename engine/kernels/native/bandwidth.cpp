@@ -4,18 +4,19 @@
 #include <atomic>
 #include <cstring>
 
+#include "kernels.h"
+
 namespace tern {
 namespace {
 
 constexpr int64_t kLine = 64;
 constexpr int64_t kTurn = 4096;  // lines; shared out as a multiplication's panels are
-constexpr int64_t kAhead = 64;   // lines from a read to its prefetch, as in the kernels
 
 uint64_t read_lines(const uint8_t* data, int64_t lines) {
   constexpr int kWords = kLine / sizeof(uint64_t);
   uint64_t sums[kWords] = {};
   for (int64_t line = 0; line < lines; ++line) {
-    __builtin_prefetch(data + (line + kAhead) * kLine);
+    prefetch(data + line * kLine);
     uint64_t words[kWords];
     memcpy(words, data + line * kLine, sizeof(words));
     for (int i = 0; i < kWords; ++i) sums[i] += words[i];

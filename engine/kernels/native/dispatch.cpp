@@ -71,6 +71,9 @@ const Kernels& kernels() {
 // Rounded inputs that a member works on at a time; half of a small second-level cache.
 constexpr int64_t kBlockBytes = 128 << 10;
 
+constexpr int64_t kLine = 64;     // bytes of a cache line
+constexpr int64_t kRowsAhead = 4; // from a row of low halves to the one that is prefetched
+
 struct Job {
   const Kernels& kernels;
   const Linear* const* linears;
@@ -281,6 +284,11 @@ void add_low_half(Team& team, const Linear& high, const uint8_t* low, const floa
     const int64_t end = count * (member + 1) / team.size();
     for (int64_t i = count * member / team.size(); i < end; ++i) {
       const int64_t row = which[static_cast<size_t>(i)];
+      // The rows lie far apart: without this each would be waited for.
+      const int64_t ahead = which[static_cast<size_t>(std::min(i + kRowsAhead, end - 1))];
+      for (int64_t at = 0; at < row_bytes; at += kLine) {
+        __builtin_prefetch(low + ahead * row_bytes + at);
+      }
       const float product = chosen.low_half_dot(low + row * row_bytes, groups, record);
       y[row] += product * power_of_two(exponents[row]);
     }

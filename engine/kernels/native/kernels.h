@@ -16,8 +16,8 @@
 //   Bf16Rows: [16 rows][inputs], as it lies in a checkpoint: nothing interleaved, nothing padded.
 //
 // Record: one token's rounded inputs. Records are `record_bytes` apart.
-//   Int4, Int4High: groups x [32] int8 codes, [groups] float32 scales, [groups] int32 8 * sum of
-//         codes.
+//   Int4, Int4High: groups x [32] int8 codes, [groups] float32 scales, [groups] int32 sums of codes
+//         times kInt4Middle or kInt4HighMiddle.
 //   Int8: groups x [32] int8 codes, groups x [32] their uint8 magnitudes, float32 scale,
 //         int32 128 * sum of codes.
 //   Bf16, Bf16Rows: groups x [32] values, as float32 or as bfloat16, as the unit likes best.
@@ -35,12 +35,16 @@ constexpr int kPanelRows = 16;
 constexpr int kGroup = 32;
 constexpr int kFormats = 5;
 constexpr int kMaxTile = 16;  // tokens
-constexpr int kAhead = 4096;  // bytes from a read to its prefetch
+constexpr int kAhead = 4096;  // bytes from a read to its prefetch, where another thing is read too
 constexpr int kCachedInputs = 4096;  // as float32, half of a first-level cache
 constexpr int kScaleGroups = 4;                      // whose scales fill a cache line
 constexpr int kScaleLine = kScaleGroups * kPanelRows;
 constexpr int kInt4Bytes = kPanelRows * kGroup / 2;  // codes of one group
 constexpr int kInt4HighBytes = kInt4Bytes / 2;
+// A weight is (code - 8) * scale. Where its high half is all that is known, it is
+// (8 * half - 13) * scale / 2, and the half is in the exponents.
+constexpr int kInt4Steps = 1, kInt4Middle = 8;
+constexpr int kInt4HighSteps = 8, kInt4HighMiddle = 13;
 constexpr int kLowHalfBytes = kGroup / 4;            // of one row (low_half.h)
 
 // Products of one panel with a few tokens.
@@ -87,6 +91,25 @@ extern const Kernels kAvx512Kernels;
 extern const FormatKernels kAvx512Bf16;
 extern const FormatKernels kAvx512Bf16Rows;
 #endif
+
+// Called while a weight is read from its first byte to its last, once for each cache line. A core
+// has room for a dozen lines on their way into its first-level cache, too few for the memory's
+// latency, and for several times as many on their way into the second: so each line comes in two
+// steps. One step alone, and hints that keep lines out of the second level (NTA), cost 10 % of the
+// time and more on an Intel Xeon (docs/benchmarks.md).
+constexpr int kSoon = 1024, kLater = 8192;  // bytes
+static inline void prefetch(const uint8_t* read) {
+  __builtin_prefetch(read + kSoon, 0, 3);
+  __builtin_prefetch(read + kLater, 0, 2);
+}
+
+// The same where `rows` neighbouring rows are read side by side, at byte `at` of this one of them.
+// What is due after their end is in the next ones.
+static inline void prefetch_beside(const uint8_t* row, int64_t at, int64_t row_bytes, int rows) {
+  const int64_t next = (rows - 1) * row_bytes, soon = at + kSoon / rows, later = at + kLater / rows;
+  __builtin_prefetch(row + (soon < row_bytes ? soon : soon + next), 0, 3);
+  __builtin_prefetch(row + (later < row_bytes ? later : later + next), 0, 2);
+}
 
 // An even number, as some kernels take two groups at a time.
 static inline int64_t groups_of(int64_t in_features) {
@@ -141,19 +164,11 @@ static inline int64_t record_bytes(Format format, int64_t groups) {
 
 // The format of the records that a format's kernels read.
 static inline Format record_format(Format format) {
-  if (format == Format::Int4High) return Format::Int4;
   return format == Format::Bf16Rows ? Format::Bf16 : format;
 }
 
 static inline bool has_exponents(Format format) {
   return format == Format::Int4 || format == Format::Int4High;
-}
-
-// From byte `at` of `rows` neighbouring rows that are read side by side to the byte of the same
-// row that is due kAhead bytes of reading later; at the rows' end that is in the next ones.
-static inline int64_t rows_ahead(int64_t at, int64_t row_bytes, int rows) {
-  const int64_t distance = kAhead / rows;
-  return at + distance < row_bytes ? distance : distance + (rows - 1) * row_bytes;
 }
 
 // Inputs of a group that are not padding: 0..32.
@@ -170,6 +185,10 @@ static inline const uint8_t* group_scales(const uint8_t* panel, int64_t group, i
 static inline const uint8_t* group_codes(const uint8_t* panel, int64_t group, int code_bytes) {
   const int64_t four = group / kScaleGroups, place = group % kScaleGroups;
   return panel + four * (kScaleLine + kScaleGroups * code_bytes) + kScaleLine + place * code_bytes;
+}
+// Where the groups end whose scales stand before group `first`.
+static inline int64_t end_of_scales(int64_t first, int64_t groups) {
+  return groups - first < kScaleGroups ? groups : first + kScaleGroups;
 }
 static inline const uint8_t* int8_scales(const uint8_t* panel, int64_t groups) {
   return panel + groups * (kPanelRows * kGroup);

@@ -70,6 +70,7 @@ static inline int32_t sum_of(__m256i parts) {
   return _mm_cvtsi128_si32(four);
 }
 
+template <int kMiddle>
 static void round_int4(const float* x, int64_t in_features, int64_t groups, uint8_t* record) {
   auto* scales = const_cast<float*>(int4_token_scales(record, groups));
   auto* sums = const_cast<int32_t*>(int4_token_sums(record, groups));
@@ -79,7 +80,7 @@ static void round_int4(const float* x, int64_t in_features, int64_t groups, uint
     const __m256i codes = codes_of(group, _mm256_set1_ps(int8_inverse(peak)));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(record + g * kGroup), codes);
     scales[g] = int8_scale(peak);
-    sums[g] = 8 * sum_of(partial_sums(codes));
+    sums[g] = kMiddle * sum_of(partial_sums(codes));
   }
 }
 

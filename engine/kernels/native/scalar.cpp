@@ -32,6 +32,7 @@ int32_t round_to_int8(const float* x, int64_t count, int64_t padded, float peak,
   return sum;
 }
 
+template <int kMiddle>
 void round_int4(const float* x, int64_t in_features, int64_t groups, uint8_t* record) {
   auto* scales = const_cast<float*>(int4_token_scales(record, groups));
   auto* sums = const_cast<int32_t*>(int4_token_sums(record, groups));
@@ -40,7 +41,7 @@ void round_int4(const float* x, int64_t in_features, int64_t groups, uint8_t* re
     const int64_t count = present_in_group(in_features, group);
     const float peak = peak_of(x + start, count);
     auto* codes = reinterpret_cast<int8_t*>(record + start);
-    sums[group] = 8 * round_to_int8(x + start, count, kGroup, peak, codes);
+    sums[group] = kMiddle * round_to_int8(x + start, count, kGroup, peak, codes);
     scales[group] = int8_scale(peak);
   }
 }
@@ -76,18 +77,19 @@ int int4_high_code(const uint8_t* codes, int row, int input) {
   return codes[at / 4 * 64 + row * 4 + at % 4] >> (input / 8 * 2) & 3;
 }
 
-// code * steps - middle is the weight but for the scale; as Format says what it stands for.
-template <int (*kCode)(const uint8_t*, int, int), int kBytes, int kSteps, int kMiddle>
+// The middle of the codes comes with the record, times the sum of x.
+template <int (*kCode)(const uint8_t*, int, int), int kBytes, int kSteps>
 void multiply_groups(const Tile& tile) {
   const auto* x = reinterpret_cast<const int8_t*>(tile.records);
   const float* token_scales = int4_token_scales(tile.records, tile.groups);
+  const int32_t* middles = int4_token_sums(tile.records, tile.groups);
   for (int row = 0; row < kPanelRows; ++row) {
     float product = 0.0f;
     for (int64_t group = 0; group < tile.groups; ++group) {
       const uint8_t* codes = group_codes(tile.panel, group, kBytes);
-      int32_t sum = 0;
+      int32_t sum = -middles[group];
       for (int i = 0; i < kGroup; ++i) {
-        sum += (kCode(codes, row, i) * kSteps - kMiddle) * x[group * kGroup + i];
+        sum += kCode(codes, row, i) * kSteps * x[group * kGroup + i];
       }
       const float scale = float_of_float8(group_scales(tile.panel, group, kBytes)[row]);
       product += static_cast<float>(sum) * (scale * token_scales[group]);
@@ -156,8 +158,9 @@ void interleave_group(const uint8_t* rows, int64_t row_bytes, uint8_t* to) {
   }
 }
 
-constexpr MultiplyTile kInt4[] = {multiply_groups<int4_code, kInt4Bytes, 1, 8>};
-constexpr MultiplyTile kInt4High[] = {multiply_groups<int4_high_code, kInt4HighBytes, 8, 13>};
+constexpr MultiplyTile kInt4[] = {multiply_groups<int4_code, kInt4Bytes, kInt4Steps>};
+constexpr MultiplyTile kInt4High[] = {
+    multiply_groups<int4_high_code, kInt4HighBytes, kInt4HighSteps>};
 constexpr MultiplyTile kInt8[] = {multiply_int8};
 constexpr MultiplyTile kBf16[] = {multiply_bf16};
 constexpr MultiplyTile kBf16Rows[] = {multiply_bf16_rows};
@@ -168,9 +171,9 @@ const Kernels kScalarKernels = {
     "scalar",
     {{round_bf16, kBf16, 1},
      {round_int8, kInt8, 1},
-     {round_int4, kInt4, 1},
+     {round_int4<kInt4Middle>, kInt4, 1},
      {round_bf16, kBf16Rows, 1},
-     {round_int4, kInt4High, 1}},
+     {round_int4<kInt4HighMiddle>, kInt4High, 1}},
     interleave<interleave_group>,
     low_half_dot,
     &kScalarVectors,

@@ -1,7 +1,7 @@
 // The tiles in 256-bit vectors, for avx2.cpp and avxvnni.cpp: the two differ in how they add
 // products of bytes. Before this header, such a unit includes vectors_avx2.h and defines
 //
-//   dot_int4(weights, x)              sums of 32 products for 8 rows, in 32 bits
+//   dot_int4<kSteps>(weights, x)      kSteps times sums of 32 products for 8 rows, in 32 bits
 //   int8_operand(weights)             what add_int8 takes for 8 rows' weights
 //   Int8Inputs int8_inputs(record, groups, at)    four inputs of a token, for all rows
 //   add_int8(sum, operand, inputs)    sum + products of 4 inputs, in 32 bits
@@ -28,9 +28,9 @@ inline void store(const Tile& tile, int t, __m256 low, __m256 high) {
   _mm256_storeu_ps(tile.products + t * kPanelRows + 8, high);
 }
 
-// How a group's codes lie in the vectors of 8 rows, and what their sums of products stand for.
+// How a group's codes lie in the vectors of 8 rows.
 struct Int4Codes {
-  static constexpr int kBytes = kInt4Bytes;
+  static constexpr int kBytes = kInt4Bytes, kSteps = kInt4Steps;
   static void unpack(const uint8_t* codes, __m256i* weights) {
     const __m256i nibble = _mm256_set1_epi8(15);
 #pragma GCC unroll 16
@@ -40,15 +40,10 @@ struct Int4Codes {
       weights[4 + j] = _mm256_and_si256(_mm256_srli_epi16(pairs, 4), nibble);
     }
   }
-  // eights: 8 * sum of the token's codes.
-  static __m256i centred(__m256i sum, int32_t eights) {
-    return _mm256_sub_epi32(sum, _mm256_set1_epi32(eights));
-  }
 };
 
-// A high half stands for 4 * code - 6.5 times the scale; exponents are one less than int4's.
 struct Int4HighCodes {
-  static constexpr int kBytes = kInt4HighBytes;
+  static constexpr int kBytes = kInt4HighBytes, kSteps = kInt4HighSteps;
   static void unpack(const uint8_t* codes, __m256i* weights) {
     const __m256i low_bits = _mm256_set1_epi8(3);
 #pragma GCC unroll 16
@@ -59,9 +54,6 @@ struct Int4HighCodes {
       weights[4 + j] = _mm256_and_si256(_mm256_srli_epi16(fours, 4), low_bits);
       weights[6 + j] = _mm256_and_si256(_mm256_srli_epi16(fours, 6), low_bits);
     }
-  }
-  static __m256i centred(__m256i sum, int32_t eights) {
-    return _mm256_sub_epi32(_mm256_slli_epi32(sum, 3), _mm256_set1_epi32(eights / 8 * 13));
   }
 };
 
@@ -88,8 +80,9 @@ inline void add_group(const Tile& tile, int64_t group, const uint8_t* codes, con
 #pragma GCC unroll 16
   for (int t = 0; t < kTokens; ++t) {
     const uint8_t* record = tile.records + t * tile.record_bytes;
-    const __m256i sum = Codes::centred(dot_int4(weights, record + group * kGroup),
-                                       int4_token_sums(record, tile.groups)[group]);
+    const __m256i sum =
+        _mm256_sub_epi32(dot_int4<Codes::kSteps>(weights, record + group * kGroup),
+                         _mm256_set1_epi32(int4_token_sums(record, tile.groups)[group]));
     const __m256 token_scale =
         _mm256_broadcast_ss(int4_token_scales(record, tile.groups) + group);
     total[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(scale, token_scale),
@@ -99,16 +92,21 @@ inline void add_group(const Tile& tile, int64_t group, const uint8_t* codes, con
 }
 
 template <class Codes, int kTokens>
-void multiply_groups(const Tile& tile) {
+void multiply_groups(const Tile& shared) {
+  const Tile tile = shared;  // by value: nothing that is written can change it
   __m256 low[kTokens] = {}, high[kTokens] = {};
-  for (int64_t group = 0; group < tile.groups; ++group) {
-    const uint8_t* codes = group_codes(tile.panel, group, Codes::kBytes);
-    const uint8_t* scales = group_scales(tile.panel, group, Codes::kBytes);
-    if (group % kScaleGroups == 0) prefetch(scales);
+  const uint8_t* at = tile.panel;
+  for (int64_t group = 0; group < tile.groups;) {
+    const uint8_t* scales = at;
+    prefetch(scales);
+    at += kScaleLine;
+    const int64_t end = end_of_scales(group, tile.groups);
+    for (; group < end; ++group, at += Codes::kBytes, scales += kPanelRows) {
 #pragma GCC unroll 16
-    for (int line = 0; line < Codes::kBytes / 64; ++line) prefetch(codes + 64 * line);
-    add_group<Codes, kTokens>(tile, group, codes, scales, low);
-    add_group<Codes, kTokens>(tile, group, codes + 32, scales + 8, high);
+      for (int line = 0; line < Codes::kBytes / 64; ++line) prefetch(at + 64 * line);
+      add_group<Codes, kTokens>(tile, group, at, scales, low);
+      add_group<Codes, kTokens>(tile, group, at + 32, scales + 8, high);
+    }
   }
   const __m256 low_power = load_powers(tile.exponents);
   const __m256 high_power = load_powers(tile.exponents + 8);
@@ -173,7 +171,7 @@ void multiply_bf16(const Tile& tile) {
   const int64_t stride = tile.record_bytes / static_cast<int64_t>(sizeof(float));
   for (int64_t at = 0; at < tile.groups * kGroup; at += 2) {
     const uint8_t* pairs = tile.panel + at * (kPanelRows * 2);
-    _mm_prefetch(reinterpret_cast<const char*>(tile.ahead + at * (kPanelRows * 2)), _MM_HINT_T0);
+    __builtin_prefetch(tile.ahead + at * (kPanelRows * 2));
     const __m256i low_pairs = load(pairs), high_pairs = load(pairs + 32);
     add_bf16<kTokens>(_mm256_slli_epi32(low_pairs, 16), _mm256_slli_epi32(high_pairs, 16), x + at,
                       stride, low, high);
@@ -232,10 +230,9 @@ void multiply_side_by_side(const Tile& tile, int first) {
   const int64_t stride = tile.record_bytes / static_cast<int64_t>(sizeof(float));
   __m256 total[kRows][kTokens] = {};
   for (int64_t at = 0; at < tile.in_features; at += 8) {
-    const int64_t ahead = at * 2 + rows_ahead(at * 2, row_bytes, kRows);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
-      _mm_prefetch(reinterpret_cast<const char*>(rows[r] + ahead), _MM_HINT_T0);
+      if (at % kGroup == 0) prefetch_beside(rows[r], at * 2, row_bytes, kRows);
       const __m256 weights = load_widened(rows[r], tile.in_features, at);
 #pragma GCC unroll 16
       for (int t = 0; t < kTokens; ++t) {
