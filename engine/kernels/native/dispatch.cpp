@@ -165,9 +165,10 @@ Tile tile_of(const Job& job, const Linear& linear, int64_t panel) {
   return tile;
 }
 
-// A panel for tokens [begin, end), with the kernels of its format or of what became of it.
+// A panel for tokens [begin, end), with the kernels of its format or of what became of it. `tile` by
+// reference: to copy what has just been written makes the core wait.
 void multiply_panel(const Job& job, int which, int64_t panel, const FormatKernels& kernels,
-                    Tile tile, int64_t begin, int64_t end) {
+                    Tile& tile, int64_t begin, int64_t end) {
   const Linear& linear = *job.linears[which];
   const uint8_t* records = job.records[static_cast<int>(record_format(linear.format))];
   alignas(64) float products[kMaxTile * kPanelRows];
@@ -200,7 +201,8 @@ void multiply_range(const Job& job, int which, int64_t begin, int64_t end) {
       std::max<int64_t>(kMaxTile, kBlockBytes / record_bytes(linear.format, job.groups()));
   for (int64_t token = 0; token < job.tokens; token += block) {
     for (int64_t panel = begin; panel < end; ++panel) {
-      multiply_panel(job, which, panel, job.of(linear.format), tile_of(job, linear, panel), token,
+      Tile tile = tile_of(job, linear, panel);
+      multiply_panel(job, which, panel, job.of(linear.format), tile, token,
                      std::min(job.tokens, token + block));
     }
   }
