@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from engine.cli.bandwidth import measure_apart
+from engine.cli.bandwidth import Bandwidth, measure_apart
 from engine.hardware import Cpu
 from engine.messages import Loaded, Precision
 from tests.benchmarks import tern_runner
@@ -81,16 +81,18 @@ class Bench:
 
     def round(self, contest: Contest, tern_first: bool) -> Round:
         """Measure both engines. Raises Invalid where the machine was busy and `force` is off."""
-        bandwidth = measure_apart(self.cpu)
         neighbours = Neighbours()
-        if tern_first:
-            tern, llama = self._tern(contest), self._llama(contest)
-        else:
-            llama, tern = self._llama(contest), self._tern(contest)
+        before = measure_apart(self.cpu)
+        first = (self._tern if tern_first else self._llama)(contest)
+        between = measure_apart(self.cpu)
+        second = (self._llama if tern_first else self._tern)(contest)
+        after = measure_apart(self.cpu)
         others = neighbours.share()
         if others > BUSY_SHARE and not self.force:
             raise Invalid(f"machine busy (others took {others:.0%} of the CPU time; see --force)")
-        return Round(tern, llama, others, bandwidth)
+        halves = (first, _mean(before, between)), (second, _mean(between, after))
+        (tern, ours), (llama, theirs) = halves if tern_first else halves[::-1]
+        return Round(tern, llama, others, ours, theirs)
 
     def _tern(self, contest: Contest) -> Measurement:
         prompts = self.prompts
@@ -143,3 +145,14 @@ class Bench:
         if not correlation > _CORRELATION:  # the same first token alone can be luck; NaN fails too
             raise Invalid(f"{files.hf} and its GGUF are not the same model: {agreement}")
         return agreement
+
+
+def _mean(before: Bandwidth | None, after: Bandwidth | None) -> Bandwidth | None:
+    """What memory sustained on the whole, and the best moment of both."""
+    if not (before and after):
+        return None
+    return Bandwidth(
+        max(before.bytes_per_s, after.bytes_per_s),
+        (before.sustained_bytes_per_s + after.sustained_bytes_per_s) / 2,
+        after.method,
+    )

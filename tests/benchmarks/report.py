@@ -27,13 +27,14 @@ _HEADINGS = ("shape", "precision", "figure", "Tern", "llama.cpp", "Tern / llama.
 class Round:
     """Both engines, one right after the other. others: share of the CPU time that others took.
 
-    bandwidth: of reading memory, just before.
+    The bandwidths are of reading memory, right before and right after each of them.
     """
 
     tern: Measurement
     llama_cpp: Measurement
     others: float
-    bandwidth: Bandwidth | None
+    tern_bandwidth: Bandwidth | None
+    llama_cpp_bandwidth: Bandwidth | None
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class Row:
     """One shape in one precision.
 
     bandwidth_fraction: weight bytes a token x decode speed, over the read bandwidth that memory
-    sustained just before, the median of the rounds; of_best, over the best moment of any round. It
-    can pass 1 where weights stay in the CPU's cache. tern_first_load_s is the load that quantised.
-    `others` is that of the worst round.
+    sustained right before and after, the median of the rounds; of_best, over the best moment of any
+    round. It can pass 1 where weights stay in the CPU's cache. read_bandwidth is that around Tern.
+    tern_first_load_s is the load that quantised. `others` is that of the worst round.
     """
 
     shape: str
@@ -84,15 +85,15 @@ def make_row(
 ) -> Row:
     """Return the row of `rounds`, at least one."""
     figures = {name: _compare(name, rounds) for name in FIGURES if _measured(name, rounds)}
-    known = [round_.bandwidth for round_ in rounds if round_.bandwidth]
-    whole = len(known) == len(rounds)
-    sustained = [bandwidth.sustained_bytes_per_s for bandwidth in known]
-    best = max(bandwidth.bytes_per_s for bandwidth in known) if whole else None
+    ours = [round_.tern_bandwidth for round_ in rounds if round_.tern_bandwidth]
+    theirs = [round_.llama_cpp_bandwidth for round_ in rounds if round_.llama_cpp_bandwidth]
+    whole = len(ours) == len(theirs) == len(rounds)
+    best = max(bandwidth.bytes_per_s for bandwidth in ours + theirs) if whole else None
     tern = [chosen.weight_bytes * round_.tern.decode_tokens_per_s for round_ in rounds]
     llama = [llama_weight_bytes * round_.llama_cpp.decode_tokens_per_s for round_ in rounds]
 
-    def fraction(reads: Sequence[float]) -> float | None:
-        return statistics.median(map(truediv, reads, sustained)) if whole else None
+    def fraction(reads: Sequence[float], known: Sequence[Bandwidth]) -> float | None:
+        return statistics.median(map(truediv, reads, _sustained(known))) if whole else None
 
     def of_best(reads: Sequence[float]) -> float | None:
         return statistics.median(reads) / best if best else None
@@ -107,15 +108,19 @@ def make_row(
         tern_first_load_s=chosen.load_s,
         tern_weight_bytes=chosen.weight_bytes,
         llama_cpp_weight_bytes=llama_weight_bytes,
-        read_bandwidth=Spread.of(sustained) if whole else None,
+        read_bandwidth=Spread.of(_sustained(ours)) if whole else None,
         best_read_bandwidth=best,
-        tern_bandwidth_fraction=fraction(tern),
-        llama_cpp_bandwidth_fraction=fraction(llama),
+        tern_bandwidth_fraction=fraction(tern, ours),
+        llama_cpp_bandwidth_fraction=fraction(llama, theirs),
         tern_bandwidth_fraction_of_best=of_best(tern),
         llama_cpp_bandwidth_fraction_of_best=of_best(llama),
         others=max(round_.others for round_ in rounds),
         figures=figures,
     )
+
+
+def _sustained(known: Sequence[Bandwidth]) -> list[float]:
+    return [bandwidth.sustained_bytes_per_s for bandwidth in known]
 
 
 def _measured(name: str, rounds: Sequence[Round]) -> bool:
