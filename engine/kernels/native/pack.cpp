@@ -106,6 +106,20 @@ struct RowScales {
   }
 };
 
+// Puts row `row` of scales [rows, groups], float16 bits, where the panels have them, and what the
+// row's weights share behind all panels.
+void place_scales(const uint16_t* scales, Format format, int64_t row, int64_t out_features,
+                  int64_t in_features, void* packed) {
+  const PackedRow place(packed, format, row, in_features);
+  const int64_t groups = scales_of(in_features);
+  const RowScales own(scales + row * groups, groups);
+  for (int64_t group = 0; group < groups; ++group) {
+    *place.group_scale(group, code_bytes(format)) = own.codes[static_cast<size_t>(group)];
+  }
+  *exponent_of(packed, format, row, out_features, in_features) =
+      format == Format::Int4High ? own.halved() : own.exponent;
+}
+
 void clear(void* packed, Format format, int64_t out_features, int64_t in_features) {
   memset(packed, 0, static_cast<size_t>(packed_bytes(format, out_features, in_features)));
 }
@@ -125,36 +139,26 @@ int64_t packed_bytes(Format format, int64_t out_features, int64_t in_features) {
 void pack_int4(const uint8_t* codes, const uint16_t* scales, int64_t out_features,
                int64_t in_features, void* packed) {
   clear(packed, Format::Int4, out_features, in_features);
-  const int64_t groups = scales_of(in_features);
   for (int64_t row = 0; row < out_features; ++row) {
     const PackedRow place(packed, Format::Int4, row, in_features);
     for (int64_t input = 0; input < in_features; ++input) {
       const int code = codes[row * in_features + input] & 15;
       *place.int4_pair(input) |= static_cast<uint8_t>(in_high_nibble(input) ? code << 4 : code);
     }
-    const RowScales own(scales + row * groups, groups);
-    for (int64_t group = 0; group < groups; ++group) {
-      *place.group_scale(group, kInt4Bytes) = own.codes[static_cast<size_t>(group)];
-    }
-    *exponent_of(packed, Format::Int4, row, out_features, in_features) = own.exponent;
+    place_scales(scales, Format::Int4, row, out_features, in_features, packed);
   }
 }
 
 void pack_int4_high(const uint8_t* codes, const uint16_t* scales, int64_t out_features,
                     int64_t in_features, void* packed) {
   clear(packed, Format::Int4High, out_features, in_features);
-  const int64_t groups = scales_of(in_features);
   for (int64_t row = 0; row < out_features; ++row) {
     const PackedRow place(packed, Format::Int4High, row, in_features);
     for (int64_t input = 0; input < in_features; ++input) {
       const int high = codes[row * in_features + input] >> 2 & 3;
       *place.int4_four(input) |= static_cast<uint8_t>(high << four_shift(input));
     }
-    const RowScales own(scales + row * groups, groups);
-    for (int64_t group = 0; group < groups; ++group) {
-      *place.group_scale(group, kInt4HighBytes) = own.codes[static_cast<size_t>(group)];
-    }
-    *exponent_of(packed, Format::Int4High, row, out_features, in_features) = own.halved();
+    place_scales(scales, Format::Int4High, row, out_features, in_features, packed);
   }
 }
 

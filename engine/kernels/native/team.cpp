@@ -109,7 +109,7 @@ Part Team::take_part(int64_t count) {
   int64_t begin = next_.load(std::memory_order_relaxed), end;
   do {
     if (begin >= count) return {count, count};
-    end = begin + std::max<int64_t>(1, (count - begin) / (2 * size_));
+    end = begin + std::max<int64_t>(1, (count - begin) * 7 / (8 * size_));
   } while (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed));
   return {begin, end};
 }
