@@ -47,9 +47,9 @@ class Team {
   // that is shared out as members get free (cores differ in speed). Starts at 0 in every run.
   int64_t take() { return next_.fetch_add(1, std::memory_order_relaxed); }
 
-  // The same for the numbers below `count`, some at a time: 7/8 of a fair share of those left, so
-  // that parts are long, as each begins with nothing prefetched, and the last so short that nobody waits
-  // (guided self-scheduling, Polychronopoulos and Kuck 1987). Empty when all are taken.
+  // The same for the numbers below `count`, some at a time: 7/8 of a fair share of those left.
+  // Parts are long, as each begins with nothing prefetched, and the last ones so short that nobody
+  // waits (guided self-scheduling, Polychronopoulos and Kuck 1987). Empty when all are taken.
   Part take_part(int64_t count);
 
  private:
