@@ -13,9 +13,10 @@ run: $(READY)
 test: $(READY) lint
 	QT_QPA_PLATFORM=offscreen $(BIN)/pytest --numprocesses 2 --dist loadfile
 
-# Each fault again and again, thousands of spoilt folders, 500 turns: all counted, in minutes.
+# Each fault again and again, thousands of spoilt folders, 500 turns: all counted, in minutes. And
+# other examples of what holds for all.
 soak: $(READY)
-	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m soak --timeout 3600
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile exploring --timeout 3600
 
 lint: $(READY)
 	$(BIN)/ruff check .

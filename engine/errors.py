@@ -7,6 +7,8 @@ and are shown in the window as they stand. Anything else that is raised is a bug
 import unicodedata
 from typing import ClassVar
 
+_JOINERS = "\u200c\u200d"  # of letters and of emoji
+
 
 class TernError(Exception):
     """Base of the explained failures.
@@ -44,7 +46,17 @@ def showable(text: str) -> str:
     if text.isprintable():
         return text
     text = " ".join(text.split())
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+    return "".join("\ufffd" if _is_unshowable(c) else c for c in text)
+
+
+def _is_unshowable(character: str) -> bool:
+    """Whether it is a control, half of a character, or turns the text around it about.
+
+    What Python does not know yet may be of a newer Unicode.
+    """
+    if character in _JOINERS:
+        return False
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs")
 
 
 def reason_of(error: BaseException) -> str:

@@ -17,8 +17,6 @@ from engine.errors import UnwritableFolder
 from engine.paths import make_folder
 from engine.store.hub_cache import title_of
 
-_ATTEMPTS = 5
-
 
 def cache_folder(root: Path, model: Path, facts: str, kind: str) -> Path:
     """Return where what is made of the folder `model` belongs under `root`.
@@ -50,19 +48,19 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 def _put(partial: Path, folder: Path) -> None:
-    """Let `partial` be `folder`. Another process may be doing the same."""
-    for _ in range(_ATTEMPTS):
-        with contextlib.suppress(FileNotFoundError):
-            # Aside, so that nobody finds half of it; processes that have it mapped keep it.
-            old = folder.rename(partial.with_name(f"old{partial.name}"))
-            shutil.rmtree(old, ignore_errors=True)
-        try:
-            partial.rename(folder)
-            return
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-    raise OSError(errno.EEXIST, "another process puts its own there again and again")
+    """Let `partial` be `folder`, or what another process puts there at this very moment.
+
+    That is as good: folders of one name hold the same.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        # Aside, so that nobody finds half of it; processes that have it mapped keep it.
+        old = folder.rename(partial.with_suffix(".old.partial"))
+        shutil.rmtree(old, ignore_errors=True)
+    try:
+        partial.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def _sweep(root: Path) -> None:

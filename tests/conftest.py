@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from hypothesis import settings
 
 from engine.hardware import isa_limits
 
@@ -12,6 +13,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.update(isa_limits())  # before torch is imported: TERN_ISA=avx2 makes an AVX2 CPU
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # else IPEX's import brings processes
+
+# The same examples in each run, so that a failure is the change's; `make soak` tries others. How
+# long one may take depends on what else the machine does.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("exploring", deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import TernError, catalogue
+from engine.errors import TernError, catalogue, showable
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = catalogue()
@@ -75,3 +75,17 @@ def test_each_is_provoked_by_a_test() -> None:
         if file != Path(__file__)
     )
     assert [kind for kind in KINDS if not re.search(rf"\b{kind}\b", tests)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\u202egpj.exe", "a\ufffdgpj.exe"),  # turns what follows it about
+        ("a\x1b[2J\nb", "a\ufffd[2J b"),
+        ("\udcff", "\ufffd"),
+        ("👩\u200d🚀 می\u200cخواهم", "👩\u200d🚀 می\u200cخواهم"),
+        ("\U00018d09", "\U00018d09"),  # of a newer Unicode than Python's
+    ],
+)
+def test_what_a_name_holds_cannot_disturb_the_sentence(name: str, shown: str) -> None:
+    assert showable(name) == shown

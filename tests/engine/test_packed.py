@@ -22,6 +22,7 @@ from engine.messages import Precision
 from engine.models import demo_model
 from engine.paths import Paths
 from engine.store.packed import damage
+from engine.whole_folder import whole_folder
 from tests.engine.conftest import load_folder
 from tests.engine.random_models import save_random_model
 
@@ -315,6 +316,24 @@ for number in range(100):
         for file in ("a", "b", "c"):
             (partial / file).write_text(f"{name} {number}")
 """
+
+
+KILLED = """
+import os, shutil
+shutil.rmtree = lambda folder, **_: os._exit(9) if "old" in folder.name else None
+"""
+
+
+def test_a_process_that_is_killed_while_it_puts_a_folder_there_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    """Killed where the old folder has made room and the new one is not there yet."""
+    command = [sys.executable, "-c", KILLED + PUTTER, str(tmp_path), "killed"]
+    root = Path(__file__).resolve().parents[2]
+    assert subprocess.run(command, cwd=root, check=False).returncode == 9
+    with whole_folder(tmp_path / "packed" / "m") as partial:
+        (partial / "a").write_text("again")
+    assert [path.name for path in (tmp_path / "packed").iterdir()] == ["m"]
 
 
 def test_processes_that_put_the_same_folder_there_at_once_all_succeed(tmp_path: Path) -> None:
