@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-import time
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -381,12 +381,13 @@ def test_a_question_that_cannot_be_saved_comes_back(ready: Desktop, qtbot: QtBot
 
 
 def test_a_slow_disk_keeps_nobody_waiting(ready: Desktop, qtbot: QtBot) -> None:
-    ready.store.do(lambda _history: time.sleep(1))
-    began = time.monotonic()
+    written, was_written = threading.Event(), list[bool]()
+    ready.store.do(lambda _history: was_written.append(written.wait(20)))
     write(qtbot, ready, "hello")
     ready.window.grab()
-    assert time.monotonic() - began < 0.5
+    written.set()
     settled(qtbot, ready, ["hello", "You said: hello."])
+    assert was_written == [True]
 
 
 def test_a_chat_of_500_messages_shows_its_end_at_once(ready: Desktop, qtbot: QtBot) -> None:
@@ -403,14 +404,10 @@ def test_a_chat_of_500_messages_shows_its_end_at_once(ready: Desktop, qtbot: QtB
     ready.store.do(fill, made.append)
     qtbot.waitUntil(lambda: bool(made), timeout=30_000)
 
-    def opening() -> float:
-        ready.desk.new()
-        began = time.monotonic()
-        ready.desk.open(made[0])
-        transcript = ready.window.chat.transcript
-        qtbot.waitUntil(lambda: bool(shown(ready)) and "End 249." in said(ready))
-        qtbot.waitUntil(lambda: transcript.is_settled)
-        return time.monotonic() - began
-
-    # Three tries: other programs of this computer are not what is measured.
-    assert min(opening() for _ in range(3)) < 0.3
+    ready.desk.new()
+    ready.desk.open(made[0])
+    transcript = ready.window.chat.transcript
+    qtbot.waitUntil(lambda: bool(shown(ready)) and "End 249." in said(ready))
+    qtbot.waitUntil(lambda: transcript.is_settled)
+    assert len(transcript.messages) == 500
+    assert len(transcript.views) < 20, "no more are made than are in sight"

@@ -117,7 +117,7 @@ def test_a_display_that_can_be_used_is_found_quickly() -> None:
     code += "from desktop.shell.display import why_no_window; began = time.perf_counter(); "
     code += "why_no_window(os.environ); print(time.perf_counter() - began)"
     ran = python(code, QT_QPA_PLATFORM="offscreen")
-    assert float(ran.stdout) < 0.5
+    assert float(ran.stdout) < 4, "no longer than it takes to give up a display"
 
 
 @pytest.mark.parametrize(
