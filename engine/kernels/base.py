@@ -14,22 +14,25 @@ from engine.messages import Kernel, KernelChoice, Precision
 
 @dataclass(frozen=True)
 class IpexLevels:
-    """From which instruction sets IPEX runs a precision at all, and from which it is fast.
+    """From which instruction sets IPEX runs a precision at all, and from which it is worth taking.
 
-    `slow` says what it does in between.
+    fast: None where it is on none of them. `slow` says what it does elsewhere.
     """
 
     runs: Isa
-    fast: Isa
+    fast: Isa | None
     slow: str
 
 
 # docs/adr/0002-ipex.md has the measurements.
 IPEX_LEVELS: dict[Precision, IpexLevels] = {
     Precision.BF16: IpexLevels(Isa.AVX512, Isa.AMX, "IPEX is slower than the native kernels"),
-    Precision.INT8: IpexLevels(Isa.AVX2, Isa.AMX, "IPEX is slower than the native kernels"),
+    Precision.INT8: IpexLevels(Isa.AVX2, None, "IPEX is slower than the native kernels"),
     Precision.INT4: IpexLevels(
-        Isa.AVX2, Isa.AVX512_FP16, "IPEX unpacks the whole weight at each call"
+        Isa.AVX2,
+        None,
+        "IPEX is slower than the native kernels, and below AVX512_FP16 it unpacks the whole weight "
+        "at each call",
     ),
 }
 # What `ipex.llm.optimize` of 2.8 optimises, of the architectures that Tern reads. With any other
@@ -123,8 +126,8 @@ def pick(
 
 def _auto(precision: Precision, isa: Isa, model: Model) -> Choice:
     """Choose where IPEX could run: it is taken where it is fast and worth its start."""
-    if isa < IPEX_LEVELS[precision].fast:
-        return Choice(Kernel.NATIVE, ipex_caution(precision, isa))
+    if caution := ipex_caution(precision, isa):
+        return Choice(Kernel.NATIVE, caution)
     if model.parameters < IPEX_WORTHWHILE:
         small = f"the model has {model.parameters / 1e6:.0f} million parameters"
         return Choice(Kernel.NATIVE, f"{small}, fewer than IPEX's start-up time is worth")
@@ -150,6 +153,8 @@ def why_not_ipex(
 def ipex_caution(precision: Precision, isa: Isa) -> str:
     """Return what makes IPEX slow in `precision` where it runs all the same, or ""."""
     levels = IPEX_LEVELS[precision]
+    if levels.fast is None:
+        return levels.slow
     if isa >= levels.fast:
         return ""
     return f"below {levels.fast.name} {levels.slow}, and this CPU has {isa.name}"

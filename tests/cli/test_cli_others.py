@@ -183,7 +183,7 @@ def test_doctor_knows_what_ipex_would_say():
     assert old.kernel == "native"
     assert (old.ipex_problem, "unpacks" in old.ipex_caution) == ("", True)
     assert "need AVX512" in advise(Precision.BF16, Isa.AVX2, True).ipex_problem
-    new = advise(Precision.INT4, Isa.AVX512_FP16, True)
+    new = advise(Precision.BF16, Isa.AVX512_FP16, True)
     assert (new.kernel, new.ipex_problem, new.ipex_caution) == ("ipex", "", "")
 
 

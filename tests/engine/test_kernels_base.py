@@ -13,13 +13,9 @@ from engine.messages import Kernel, KernelChoice, Precision
 LARGE = Model(parameters=7_000_000_000)
 SMALL = Model(parameters=IPEX_WORTHWHILE - 1)
 FOUR_BIT = Model(four_bit="gptq")
-# The least level on which IPEX runs a precision, and from which `auto` takes it.
+# The least level on which IPEX runs a precision, and on which `auto` takes it.
 RUNS = {Precision.BF16: Isa.AVX512, Precision.INT8: Isa.AVX2, Precision.INT4: Isa.AVX2}
-TAKEN = {
-    Precision.BF16: Isa.AMX,
-    Precision.INT8: Isa.AMX,
-    Precision.INT4: Isa.AVX512_FP16,
-}
+TAKEN = {Precision.BF16: Isa.AMX}
 TABLE = list(itertools.product(Precision, Isa))
 
 
@@ -28,7 +24,8 @@ def test_auto_takes_ipex_where_it_is_fast_and_native_elsewhere(
     precision: Precision, isa: Isa
 ) -> None:
     choice = pick(precision, "auto", isa, has_ipex=True, model=LARGE)
-    assert choice.kernel is (Kernel.IPEX if isa >= TAKEN[precision] else Kernel.NATIVE)
+    is_fast = precision in TAKEN and isa >= TAKEN[precision]
+    assert choice.kernel is (Kernel.IPEX if is_fast else Kernel.NATIVE)
     assert choice == pick(precision, "auto", isa, has_ipex=True)
 
 
@@ -74,16 +71,23 @@ def test_auto_never_meets_that_refusal(isa: Isa) -> None:
         assert pick(Precision.BF16, "auto", isa, True, model).kernel is Kernel.NATIVE
 
 
-@pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT4])
+@pytest.mark.parametrize(
+    ("precision", "isa"),
+    [(Precision.INT8, Isa.AVX2), (Precision.INT4, Isa.AMX), (Precision.BF16, Isa.AVX512)],
+)
 def test_ipex_where_it_crawls_runs_on_request_and_says_that_it_is_slow(
-    precision: Precision,
+    precision: Precision, isa: Isa
 ) -> None:
-    choice = pick(precision, "ipex", Isa.AVX2, has_ipex=True)
-    caution = ipex_caution(precision, Isa.AVX2)
-    assert "this CPU has AVX2" in caution
+    choice = pick(precision, "ipex", isa, has_ipex=True)
+    caution = ipex_caution(precision, isa)
+    assert "IPEX is slower than the native kernels" in caution
     assert caution in choice.why
-    assert pick(precision, "ipex", Isa.AVX512_FP16, has_ipex=True).why == "IPEX was asked for"
-    assert ipex_caution(precision, Isa.AVX512_FP16) == ""
+
+
+def test_ipex_where_it_is_fast_comes_without_a_caution() -> None:
+    assert "this CPU has AVX512" in ipex_caution(Precision.BF16, Isa.AVX512)
+    assert ipex_caution(Precision.BF16, Isa.AMX) == ""
+    assert pick(Precision.BF16, "ipex", Isa.AMX, has_ipex=True).why == "IPEX was asked for"
 
 
 def test_int8_with_float_activations_is_as_slow_as_int4() -> None:
