@@ -32,90 +32,47 @@ inline __m512i dot_int4(const __m512i* weights, const uint8_t* x) {
   return kSteps == 1 ? sum : _mm512_mullo_epi32(sum, _mm512_set1_epi32(kSteps));
 }
 
-// How a group's codes lie in the vectors.
-struct Int4Codes {
-  static constexpr int kBytes = kInt4Bytes, kSteps = kInt4Steps;
-  static void unpack(const uint8_t* codes, __m512i* weights) {
-    const __m512i nibble = _mm512_set1_epi8(15);
-#pragma GCC unroll 16
-    for (int j = 0; j < 4; ++j) {
-      const __m512i pairs = load(codes + 64 * j);
-      weights[j] = _mm512_and_si512(pairs, nibble);
-      weights[4 + j] = _mm512_and_si512(_mm512_srli_epi16(pairs, 4), nibble);
-    }
-  }
-};
+using Ints = __m512i;
+using Floats = __m512;
+constexpr int kLanes = 16;
 
-struct Int4HighCodes {
-  static constexpr int kBytes = kInt4HighBytes, kSteps = kInt4HighSteps;
-  static void unpack(const uint8_t* codes, __m512i* weights) {
-    const __m512i low_bits = _mm512_set1_epi8(3);
-#pragma GCC unroll 16
-    for (int j = 0; j < 2; ++j) {
-      const __m512i fours = load(codes + 64 * j);
-      weights[j] = _mm512_and_si512(fours, low_bits);
-      weights[2 + j] = _mm512_and_si512(_mm512_srli_epi16(fours, 2), low_bits);
-      weights[4 + j] = _mm512_and_si512(_mm512_srli_epi16(fours, 4), low_bits);
-      weights[6 + j] = _mm512_and_si512(_mm512_srli_epi16(fours, 6), low_bits);
-    }
-  }
-};
+inline Ints repeated(int8_t byte) { return _mm512_set1_epi8(byte); }
 
-// The scales of a group, without their rows' exponents.
-inline __m512 load_scales(const uint8_t* scales) {
+template <int kBits>
+inline Ints shifted(Ints codes) {
+  return _mm512_srli_epi16(codes, kBits);
+}
+
+inline Floats load_scales(const uint8_t* scales) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales));
   const __m256i words = _mm256_cvtepi8_epi16(bytes);
   return _mm512_cvtph_ps(_mm256_set_m128i(half_of_float8(_mm256_extracti128_si256(words, 1)),
                                           half_of_float8(_mm256_castsi256_si128(words))));
 }
 
-// What the rows' scales are multiplied by.
-inline __m512 load_powers(const int8_t* exponents) {
+inline Floats load_powers(const int8_t* exponents) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(exponents));
   const __m512i biased = _mm512_add_epi32(_mm512_cvtepi8_epi32(bytes), _mm512_set1_epi32(127));
   return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
 }
 
-// Adds one group's products with each token.
-template <class Codes, int kTokens>
-inline void add_group(const Tile& tile, int64_t group, const uint8_t* codes, const uint8_t* scales,
-                      __m512* total) {
-  __m512i weights[8];
-  Codes::unpack(codes, weights);
-  const __m512 scale = load_scales(scales);
-#pragma GCC unroll 16
-  for (int t = 0; t < kTokens; ++t) {
-    const uint8_t* record = tile.records + t * tile.record_bytes;
-    const __m512i sum =
-        _mm512_sub_epi32(dot_int4<Codes::kSteps>(weights, record + group * kGroup),
-                         _mm512_set1_epi32(int4_token_sums(record, tile.groups)[group]));
-    const __m512 token_scale = _mm512_set1_ps(int4_token_scales(record, tile.groups)[group]);
-    total[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(scale, token_scale),
-                               total[t]);
-  }
+inline Floats add_scaled(Floats total, Ints sum, int32_t middle, Floats scale, float token_scale) {
+  const __m512i centred = _mm512_sub_epi32(sum, _mm512_set1_epi32(middle));
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(centred),
+                         _mm512_mul_ps(scale, _mm512_set1_ps(token_scale)), total);
 }
 
-template <class Codes, int kTokens>
-void multiply_groups(const Tile& tile) {
-  __m512 total[kTokens] = {};
-  const uint8_t* at = tile.panel;
-  for (int64_t group = 0; group < tile.groups;) {
-    const uint8_t* scales = at;
-    prefetch(scales);
-    at += kScaleLine;
-    const int64_t end = end_of_scales(group, tile.groups);
-    for (; group < end; ++group, at += Codes::kBytes, scales += kPanelRows) {
-#pragma GCC unroll 16
-      for (int line = 0; line < Codes::kBytes / 64; ++line) prefetch(at + 64 * line);
-      add_group<Codes, kTokens>(tile, group, at, scales, total);
-    }
-  }
-  const __m512 powers = load_powers(tile.exponents);
-#pragma GCC unroll 16
-  for (int t = 0; t < kTokens; ++t) {
-    _mm512_storeu_ps(tile.products + t * kPanelRows, _mm512_mul_ps(total[t], powers));
-  }
-}
+inline void store(float* to, Floats products) { _mm512_storeu_ps(to, products); }
+
+inline void fence() {}  // there are registers enough
+
+}  // namespace
+}  // namespace tern
+
+#include "int4_groups.h"
+
+namespace tern {
+namespace {
 
 // vpdpbusd wants one operand without sign: the weights, with 128 added (the exclusive or). What
 // that adds to the sum, 128 times the sum of x, comes with the record.

@@ -186,10 +186,6 @@ static inline const uint8_t* group_codes(const uint8_t* panel, int64_t group, in
   const int64_t four = group / kScaleGroups, place = group % kScaleGroups;
   return panel + four * (kScaleLine + kScaleGroups * code_bytes) + kScaleLine + place * code_bytes;
 }
-// Where the groups end whose scales stand before group `first`.
-static inline int64_t end_of_scales(int64_t first, int64_t groups) {
-  return groups - first < kScaleGroups ? groups : first + kScaleGroups;
-}
 static inline const uint8_t* int8_scales(const uint8_t* panel, int64_t groups) {
   return panel + groups * (kPanelRows * kGroup);
 }

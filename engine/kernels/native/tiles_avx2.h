@@ -22,98 +22,48 @@
 namespace tern {
 namespace {
 
-// The products of token t with the panel's rows 0-7 and 8-15.
-inline void store(const Tile& tile, int t, __m256 low, __m256 high) {
-  _mm256_storeu_ps(tile.products + t * kPanelRows, low);
-  _mm256_storeu_ps(tile.products + t * kPanelRows + 8, high);
+using Ints = __m256i;
+using Floats = __m256;
+constexpr int kLanes = 8;
+
+inline Ints repeated(int8_t byte) { return _mm256_set1_epi8(byte); }
+
+template <int kBits>
+inline Ints shifted(Ints codes) {
+  return _mm256_srli_epi16(codes, kBits);
 }
 
-// How a group's codes lie in the vectors of 8 rows.
-struct Int4Codes {
-  static constexpr int kBytes = kInt4Bytes, kSteps = kInt4Steps;
-  static void unpack(const uint8_t* codes, __m256i* weights) {
-    const __m256i nibble = _mm256_set1_epi8(15);
-#pragma GCC unroll 16
-    for (int j = 0; j < 4; ++j) {
-      const __m256i pairs = load(codes + 64 * j);
-      weights[j] = _mm256_and_si256(pairs, nibble);
-      weights[4 + j] = _mm256_and_si256(_mm256_srli_epi16(pairs, 4), nibble);
-    }
-  }
-};
-
-struct Int4HighCodes {
-  static constexpr int kBytes = kInt4HighBytes, kSteps = kInt4HighSteps;
-  static void unpack(const uint8_t* codes, __m256i* weights) {
-    const __m256i low_bits = _mm256_set1_epi8(3);
-#pragma GCC unroll 16
-    for (int j = 0; j < 2; ++j) {
-      const __m256i fours = load(codes + 64 * j);
-      weights[j] = _mm256_and_si256(fours, low_bits);
-      weights[2 + j] = _mm256_and_si256(_mm256_srli_epi16(fours, 2), low_bits);
-      weights[4 + j] = _mm256_and_si256(_mm256_srli_epi16(fours, 4), low_bits);
-      weights[6 + j] = _mm256_and_si256(_mm256_srli_epi16(fours, 6), low_bits);
-    }
-  }
-};
-
-// Eight scales of groups, without their rows' exponents.
-inline __m256 load_scales(const uint8_t* scales) {
+inline Floats load_scales(const uint8_t* scales) {
   const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales));
   return _mm256_cvtph_ps(half_of_float8(_mm_cvtepi8_epi16(bytes)));
 }
 
-// What the scales of eight rows are multiplied by.
-inline __m256 load_powers(const int8_t* exponents) {
+inline Floats load_powers(const int8_t* exponents) {
   const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(exponents));
   const __m256i biased = _mm256_add_epi32(_mm256_cvtepi8_epi32(bytes), _mm256_set1_epi32(127));
   return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
 }
 
-// Adds one group's products of 8 rows with each token.
-template <class Codes, int kTokens>
-inline void add_group(const Tile& tile, int64_t group, const uint8_t* codes, const uint8_t* scales,
-                      __m256* total) {
-  __m256i weights[8];
-  Codes::unpack(codes, weights);
-  const __m256 scale = load_scales(scales);
-#pragma GCC unroll 16
-  for (int t = 0; t < kTokens; ++t) {
-    const uint8_t* record = tile.records + t * tile.record_bytes;
-    const __m256i sum =
-        _mm256_sub_epi32(dot_int4<Codes::kSteps>(weights, record + group * kGroup),
-                         _mm256_set1_epi32(int4_token_sums(record, tile.groups)[group]));
-    const __m256 token_scale =
-        _mm256_broadcast_ss(int4_token_scales(record, tile.groups) + group);
-    total[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(scale, token_scale),
-                               total[t]);
-    fence();
-  }
+inline Floats add_scaled(Floats total, Ints sum, int32_t middle, Floats scale, float token_scale) {
+  const __m256i centred = _mm256_sub_epi32(sum, _mm256_set1_epi32(middle));
+  return _mm256_fmadd_ps(_mm256_cvtepi32_ps(centred),
+                         _mm256_mul_ps(scale, _mm256_set1_ps(token_scale)), total);
 }
 
-template <class Codes, int kTokens>
-void multiply_groups(const Tile& shared) {
-  const Tile tile = shared;  // by value: nothing that is written can change it
-  __m256 low[kTokens] = {}, high[kTokens] = {};
-  const uint8_t* at = tile.panel;
-  for (int64_t group = 0; group < tile.groups;) {
-    const uint8_t* scales = at;
-    prefetch(scales);
-    at += kScaleLine;
-    const int64_t end = end_of_scales(group, tile.groups);
-    for (; group < end; ++group, at += Codes::kBytes, scales += kPanelRows) {
-#pragma GCC unroll 16
-      for (int line = 0; line < Codes::kBytes / 64; ++line) prefetch(at + 64 * line);
-      add_group<Codes, kTokens>(tile, group, at, scales, low);
-      add_group<Codes, kTokens>(tile, group, at + 32, scales + 8, high);
-    }
-  }
-  const __m256 low_power = load_powers(tile.exponents);
-  const __m256 high_power = load_powers(tile.exponents + 8);
-#pragma GCC unroll 16
-  for (int t = 0; t < kTokens; ++t) {
-    store(tile, t, _mm256_mul_ps(low[t], low_power), _mm256_mul_ps(high[t], high_power));
-  }
+inline void store(float* to, Floats products) { _mm256_storeu_ps(to, products); }
+
+}  // namespace
+}  // namespace tern
+
+#include "int4_groups.h"
+
+namespace tern {
+namespace {
+
+// The products of token t with the panel's rows 0-7 and 8-15.
+inline void store(const Tile& tile, int t, __m256 low, __m256 high) {
+  store(tile.products + t * kPanelRows, low);
+  store(tile.products + t * kPanelRows + 8, high);
 }
 
 template <int kTokens>
