@@ -13,6 +13,7 @@ from desktop.document.text_pane import TextPane
 from desktop.theme import DARK, LIGHT
 from desktop.transcript.message_view import MessageView
 from desktop.transcript.shown_message import Act, ShownMessage
+from desktop.transcript.throttle import RepaintThrottle
 from desktop.transcript.transcript import Transcript
 from tests.desktop.conftest import click
 from tests.desktop.fake_worker import CODE
@@ -441,3 +442,15 @@ def test_what_the_person_does_in_a_message_keeps_it_alive(
     bar.setValue(0)
     settle(qtbot, transcript)
     assert transcript.views[0].editor.edit.toPlainText() == "question 0 more"
+
+
+def test_many_tokens_are_one_repaint(qapp: QApplication, qtbot: QtBot) -> None:
+    repaints: list[None] = []
+    throttle = RepaintThrottle(lambda: repaints.append(None), qapp)
+    for _token in range(1000):
+        throttle.request()
+    qtbot.waitUntil(lambda: bool(repaints))
+    assert len(repaints) == 1
+    throttle.request()
+    qtbot.waitUntil(lambda: len(repaints) > 1)
+    throttle.deleteLater()
