@@ -29,7 +29,7 @@ def home(tern_home, monkeypatch):
     assert gone(pids), "an engine process is left over"
 
 
-def gone(pids, patience_s=5.0):
+def gone(pids, patience_s=60.0):
     """Whether all of `pids` have ended within the time."""
     end = time.monotonic() + patience_s
     while any(alive(pid) for pid in pids):

@@ -1,6 +1,5 @@
 """`tern` with the fake engine, as a program of its own: for signals, pipes and terminals."""
 
-import signal
 import sys
 from pathlib import Path
 
@@ -11,5 +10,4 @@ from engine.paths import Paths
 FAKE = [sys.executable, str(Path(__file__).with_name("fake_worker.py"))]
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     sys.exit(main(sys.argv[1:], lambda: EngineClient(Paths.default(), command=FAKE)))

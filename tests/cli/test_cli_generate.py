@@ -223,7 +223,7 @@ def test_ctrl_c_stops_the_answer_and_keeps_it(spawn):
     child = spawn("generate", "--prompt", "SLOW")
     assert child.stdout.read(9) == b"You said "
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=10)
+    out, err = child.communicate(timeout=60)
     assert child.returncode == 0
     assert out.endswith(b"\n")
     assert b"stopped" in err
@@ -233,7 +233,7 @@ def test_ctrl_c_in_loading_ends_with_130(spawn, home):
     child = spawn("generate", "--prompt", "Hi", "--context-length", "13")
     wait_for((home / "pids").exists)
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=10)
+    _, err = child.communicate(timeout=60)
     assert child.returncode == 130
     assert b"Traceback" not in err
 
@@ -244,7 +244,7 @@ def test_a_second_ctrl_c_ends_an_engine_that_does_not_listen(spawn):
     child.send_signal(signal.SIGINT)
     time.sleep(0.3)  # two signals at once are one
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=10)
+    _, err = child.communicate(timeout=60)
     assert child.returncode == 130
     assert b"Traceback" not in err
 
@@ -260,7 +260,7 @@ def test_a_closed_pipe_ends_quietly(spawn):
     child.stdout.read(10)
     child.stdout.close()
     err = child.stderr.read()
-    child.wait(timeout=10)
+    child.wait(timeout=60)
     assert err == b""
     assert child.returncode == 0
 
@@ -288,7 +288,7 @@ def test_help_and_version(tern):
     assert "read-bandwidth" not in shown.out
 
 
-def wait_for(condition, patience_s=5.0):
+def wait_for(condition, patience_s=60.0):
     end = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < end

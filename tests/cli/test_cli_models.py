@@ -267,7 +267,7 @@ def test_ctrl_c_pauses_a_download_and_the_next_goes_on(tern, spawn, on_hub):
     while on_hub.sent(WEIGHTS) < 1_000_000:
         assert child.poll() is None
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=20)
+    _, err = child.communicate(timeout=60)
     assert child.returncode == 130
     assert b"Paused: " in err
     assert b"`tern models download org/chat` goes on with it." in err

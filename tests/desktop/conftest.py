@@ -78,7 +78,7 @@ def opened_links(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def wait_for(qtbot: QtBot, made: Desktop, state: State) -> None:
-    qtbot.waitUntil(lambda: made.controller.state is state, timeout=10_000)
+    qtbot.waitUntil(lambda: made.controller.state is state)
 
 
 def write(qtbot: QtBot, made: Desktop, text: str) -> None:
@@ -90,7 +90,7 @@ def write(qtbot: QtBot, made: Desktop, text: str) -> None:
 def ask(qtbot: QtBot, made: Desktop, text: str) -> None:
     """Write `text` and wait for its answer's end."""
     write(qtbot, made, text)
-    qtbot.waitUntil(lambda: made.controller.state is not State.GENERATING, timeout=10_000)
+    qtbot.waitUntil(lambda: made.controller.state is not State.GENERATING)
 
 
 def click(qtbot: QtBot, widget: object) -> None:
@@ -111,7 +111,6 @@ def wait_for_answer(qtbot: QtBot, made: Desktop, length: int = 20) -> None:
     """Wait until an answer has grown to some length."""
     qtbot.waitUntil(
         lambda: len(shown(made)) > 1 and len(shown(made)) % 2 == 0 and len(said(made)) > length,
-        timeout=10_000,
     )
 
 

@@ -12,14 +12,12 @@ from desktop.rows import ROW, Row, RowList
 from desktop.shell.navigation import Page
 from tests.desktop.conftest import click
 
-SLOWLY = 20_000  # ms; the first use of the Hub's client imports it
-
 
 def open_models(qtbot: QtBot, made: Desktop, tab: Tab = Tab.LOCAL) -> ModelsPage:
     """Go to the Models page, once the disk has been read."""
     made.window.show_page(Page.MODELS)
     made.window.models.show_tab(tab)
-    qtbot.waitUntil(lambda: bool(made.library.models), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: bool(made.library.models))
     return made.window.models
 
 
@@ -46,7 +44,7 @@ def search(qtbot: QtBot, page: ModelsPage, text: str) -> None:
     page.finder.field.clear()
     qtbot.keyClicks(page.finder.field, text)
     qtbot.keyClick(page.finder.field, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "Searching" not in page.finder.status.text(), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: "Searching" not in page.finder.status.text())
 
 
 def question(qtbot: QtBot, made: Desktop) -> QMessageBox:
@@ -55,7 +53,7 @@ def question(qtbot: QtBot, made: Desktop) -> QMessageBox:
     def asked() -> list[QMessageBox]:
         return [box for box in made.window.findChildren(QMessageBox) if box.isVisible()]
 
-    qtbot.waitUntil(lambda: len(asked()) == 1, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: len(asked()) == 1)
     return asked()[0]
 
 

@@ -24,7 +24,6 @@ from desktop.state import State, WayOut
 from engine.messages import Precision
 from tests.desktop.conftest import click
 
-PATIENCE = 120_000  # ms
 STORY = "Tell me a long story about a fox."
 # One round; after each, a new chat begins, so that no context and no transcript grows without end.
 ROUND = ("ask", "regenerate", "edit", "stop", "precision", "ask", "temporary", "switch")
@@ -195,7 +194,7 @@ class Soak:
         return bool(talk.chat and talk.chat.id == chat and talk.path and not talk.is_temporary)
 
     def _until(self, condition: Callable[[], bool]) -> None:
-        self._qtbot.waitUntil(condition, timeout=PATIENCE)
+        self._qtbot.waitUntil(condition)
 
     @staticmethod
     def _engine() -> psutil.Process:

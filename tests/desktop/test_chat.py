@@ -146,7 +146,7 @@ def test_a_question_asked_while_loading_is_sent_when_loaded(
     assert "Will be sent when the model is loaded" in made.window.chat.composer.hint.text()
     assert made.window.chat.composer.edit.toPlainText() == ""
     made.controller.select(model="demo")
-    qtbot.waitUntil(lambda: len(shown(made)) == 2 and "You said" in shown(made)[1], timeout=10_000)
+    qtbot.waitUntil(lambda: len(shown(made)) == 2 and "You said" in shown(made)[1])
     assert shown(made)[0] == "hello"
 
 

@@ -18,8 +18,6 @@ from engine.client import worker_command
 from engine.messages import Metrics, SamplingSettings
 from tests.desktop.conftest import OpenWindow, ask, click, shown, wait_for, write
 
-SLOWLY = 120_000  # ms
-
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Path:
@@ -203,18 +201,18 @@ def test_a_long_chat_goes_on_without_its_beginning_on_the_real_engine(
     open_window: OpenWindow, qtbot: QtBot, notes: Path
 ) -> None:
     made = open_window(command=worker_command())
-    qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: made.controller.state is State.READY)
     made.controller.select(context_length=300)
     notes.write_text("The fox sleeps by day. " * 20)
     settings = ChatSettings(overflow="drop_oldest", sampling=SamplingSettings(temperature=0))
     made.desk.configure(settings)
     for turn in range(3):
-        qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=SLOWLY)
+        qtbot.waitUntil(lambda: made.controller.state is State.READY)
         attach(qtbot, made, notes)
         write(qtbot, made, "Who are you?")
         count = 2 * turn + 2
-        qtbot.waitUntil(lambda n=count: len(made.desk.talk.path) == n, timeout=SLOWLY)
-        qtbot.waitUntil(lambda: made.desk.talk.path[-1].metrics is not None, timeout=SLOWLY)
+        qtbot.waitUntil(lambda n=count: len(made.desk.talk.path) == n)
+        qtbot.waitUntil(lambda: made.desk.talk.path[-1].metrics is not None)
     assert made.desk.talk.path[-1].metrics.dropped_messages == 4
     [marked] = [view for view in made.window.chat.transcript.views if view.mark.text()]
     assert marked.message.id == made.desk.talk.path[4].id

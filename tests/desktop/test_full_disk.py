@@ -59,7 +59,7 @@ def test_a_question_that_cannot_be_saved_is_given_back_and_can_be_asked_later(
     long = "word " * 20_000  # more than the pages that are there already hold
     made.controller.ask(long)
     notice = made.window.chat.notice
-    qtbot.waitUntil(notice.isVisible, timeout=10_000)
+    qtbot.waitUntil(notice.isVisible)
     assert "cannot be saved" in notice.sentence.text()
     wait_for(qtbot, made, State.READY)
     assert made.window.chat.composer.edit.toPlainText() == long.strip() or (
@@ -103,15 +103,15 @@ def test_a_model_that_there_is_no_room_to_pack_is_refused_and_the_engine_goes_on
     disk: Disk, open_window: OpenWindow, qtbot: QtBot
 ) -> None:
     made = open_window(command=worker_command())
-    qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=60_000)
+    qtbot.waitUntil(lambda: made.controller.state is State.READY)
     disk.fill(leave=200_000)
     choose_precision(qtbot, made, Precision.INT4)
-    qtbot.waitUntil(lambda: made.controller.state is State.IDLE, timeout=60_000)
+    qtbot.waitUntil(lambda: made.controller.state is State.IDLE)
     assert "int4 form of this model needs" in made.window.chat.notice.sentence.text()
     assert packed(made) == []
     disk.empty()
     choose_precision(qtbot, made, Precision.BF16)
-    qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=60_000)
+    qtbot.waitUntil(lambda: made.controller.state is State.READY)
     ask(qtbot, made, "What is 3 plus 4?")
     assert "7" in said(made)
 

@@ -77,9 +77,7 @@ def answer_box(qtbot: QtBot, made: Desktop, text: str) -> None:
 
 
 def settled(qtbot: QtBot, made: Desktop, messages: list[str]) -> None:
-    qtbot.waitUntil(
-        lambda: made.controller.state is State.READY and shown(made) == messages, timeout=10_000
-    )
+    qtbot.waitUntil(lambda: made.controller.state is State.READY and shown(made) == messages)
 
 
 # -- saved as it is made ---------------------------------------------------------------------------
@@ -127,7 +125,7 @@ def test_a_window_killed_in_mid_answer_loses_a_second_at_most(
     a_second_ago = max(length for moment, length in told if moment <= told[-1][0] - 1.1)
 
     made = open_window()
-    qtbot.waitUntil(lambda: len(made.desk.talk.path) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(made.desk.talk.path) == 2)
     ((_, (question, answer)),) = stored()
     assert question.content == "write a long text"
     assert answer.state == "partial" and len(answer.content) >= a_second_ago > 20
@@ -255,7 +253,7 @@ def test_an_answer_goes_on_in_its_chat_while_another_is_shown(ready: Desktop, qt
     length = len(said(ready))
     qtbot.waitUntil(lambda: len(said(ready)) > length)
     ready.controller.stop()
-    qtbot.waitUntil(lambda: stored()[0][1][-1].content == "You said: me too.", timeout=10_000)
+    qtbot.waitUntil(lambda: stored()[0][1][-1].content == "You said: me too.")
     assert [m.content for m in stored()[0][1]][:2] == ["hello", "You said: hello."]
 
 
@@ -277,7 +275,7 @@ def test_a_chat_remembers_its_precision_and_loads_it_when_something_is_sent(
     assert ready.controller.state is State.UNLOADED and strip.text().startswith("int4")
     assert "loaded when you send" in ready.window.chat.composer.hint.text()
     ask(qtbot, ready, "again")
-    qtbot.waitUntil(lambda: said(ready) == "You said: again.", timeout=10_000)
+    qtbot.waitUntil(lambda: said(ready) == "You said: again.")
     assert strip.text().startswith("bf16")
     ready.desk.new()
     assert ready.controller.state is not State.UNLOADED, "a new chat takes what is loaded"
@@ -320,7 +318,7 @@ def test_two_windows_see_each_others_chats(open_window: OpenWindow, qtbot: QtBot
     two.desk.open(two.shelf.listing.chats[0].id)
     qtbot.waitUntil(lambda: len(shown(two)) == 2)
     ask(qtbot, one, "and on")
-    qtbot.waitUntil(lambda: shown(two)[2:] == ["and on", "You said: and on."], timeout=10_000)
+    qtbot.waitUntil(lambda: shown(two)[2:] == ["and on", "You said: and on."])
     one.shelf.delete(one.shelf.listing.chats[0].id)
     qtbot.waitUntil(lambda: not shown(two))
     assert "another window" in two.window.chat.notice.sentence.text()
@@ -355,7 +353,7 @@ def test_a_file_that_cannot_be_opened_is_explained_and_left_alone(
     before = file.read_bytes() if file.is_file() else b""
     made = open_window()
     banner = made.window.chat.unsaved
-    qtbot.waitUntil(banner.isVisible, timeout=10_000)
+    qtbot.waitUntil(banner.isVisible)
     assert reason in banner.sentence.text()
     assert "lasts as long as this window" in banner.way_out.text()
     wait_for(qtbot, made, State.READY)
@@ -402,7 +400,7 @@ def test_a_chat_of_500_messages_shows_its_end_at_once(ready: Desktop, qtbot: QtB
 
     made: list[int] = []
     ready.store.do(fill, made.append)
-    qtbot.waitUntil(lambda: bool(made), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(made))
 
     ready.desk.new()
     ready.desk.open(made[0])

@@ -55,9 +55,9 @@ def test_a_second_start_hands_its_wish_to_the_first(
     first: Instance, home: Path, qtbot: QtBot
 ) -> None:
     second = child(home, "second")
-    with qtbot.waitSignal(first.wished, timeout=20_000) as caught:
+    with qtbot.waitSignal(first.wished) as caught:
         pass
-    assert second.communicate(timeout=20)[0].split() == ["False", "True"]
+    assert second.communicate(timeout=60)[0].split() == ["False", "True"]
     wish = caught.args[0]
     assert (wish.model, wish.precision) == ("demo", Precision.INT4)
 
@@ -80,13 +80,13 @@ def test_what_a_crashed_window_left_behind_is_no_obstacle(home: Path, qtbot: QtB
     made = Instance(Paths.default(), home)
     assert not made.claim(), "it is still there"
     os.kill(crashed.pid, signal.SIGKILL)
-    crashed.communicate(timeout=20)
+    crashed.communicate(timeout=60)
     assert list(home.glob("*.sock")), "its socket is left behind"
     assert made.claim()
     second = child(home, "second")
-    with qtbot.waitSignal(made.wished, timeout=20_000):
+    with qtbot.waitSignal(made.wished):
         pass
-    second.communicate(timeout=20)
+    second.communicate(timeout=60)
     made.release()
 
 
@@ -100,7 +100,7 @@ def test_a_window_that_hangs_does_not_take_the_wish(
     made = Instance(Paths.default(), home)
     assert not made.claim() and not made.hand_over(Wish())
     os.kill(hanging.pid, signal.SIGKILL)
-    hanging.communicate(timeout=20)
+    hanging.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("line", [b"nonsense\n", b'{"precision": "int5"}\n', b"\xff\xfe\n"])

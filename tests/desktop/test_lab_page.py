@@ -29,7 +29,6 @@ from engine.paths import Paths
 from tests.desktop.conftest import OpenWindow, click
 from tests.desktop.test_accessibility import controls, described, reached
 
-SLOWLY = 120_000  # ms
 QUESTIONS = ("What is 3 plus 4? <b>&amp;", "Tell me a story about a fox.")
 NOISE = "other processes took 93% of the machine's CPU time"
 
@@ -66,14 +65,14 @@ def real(open_window: OpenWindow, qtbot: QtBot, packed: Path) -> Desktop:
     paths.packed.symlink_to(packed)
     made = open_window(command=worker_command())
     made.lab.watch = Quiet
-    qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: made.controller.state is State.READY)
     open_lab(qtbot, made)
     return made
 
 
 def open_lab(qtbot: QtBot, made: Desktop) -> LabPage:
     made.window.show_page(Page.LAB)
-    qtbot.waitUntil(lambda: made.window.lab.setup._subject is not None, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: made.window.lab.setup._subject is not None)
     return made.window.lab
 
 
@@ -85,7 +84,7 @@ def write(page: LabPage, *asked: str, tokens: int = 24) -> None:
 
 def run(qtbot: QtBot, made: Desktop) -> Comparison:
     click(qtbot, made.window.lab.setup.run)
-    qtbot.waitUntil(lambda: not made.lab.is_busy, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: not made.lab.is_busy)
     assert made.lab.comparison
     return made.lab.comparison
 
@@ -264,13 +263,11 @@ def test_reports_are_saved_escaped_and_compared(
 def test_stop_in_mid_run_keeps_what_there_is(real: Desktop, qtbot: QtBot) -> None:
     page = real.window.lab
     write(page, *(f"Count from {n} to 50." for n in range(1, 40)), tokens=200)
-    with qtbot.waitSignal(
-        real.lab.stepped, timeout=SLOWLY, check_params_cb=lambda step: isinstance(step, Wrote)
-    ):
+    with qtbot.waitSignal(real.lab.stepped, check_params_cb=lambda step: isinstance(step, Wrote)):
         click(qtbot, page.setup.run)
     assert not page.setup.run.isEnabled() and page.progress.isVisible()
     click(qtbot, page.progress.stop)
-    qtbot.waitUntil(lambda: not real.lab.is_busy, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: not real.lab.is_busy)
     assert real.lab.comparison and real.lab.comparison.stopped
     assert "stopped before its end" in page.results.missing.text()
     assert page.setup.run.isEnabled() and not page.progress.isVisible()
@@ -280,9 +277,7 @@ def test_stop_in_mid_run_keeps_what_there_is(real: Desktop, qtbot: QtBot) -> Non
 def test_closing_the_window_ends_the_run(real: Desktop, qtbot: QtBot) -> None:
     page = real.window.lab
     write(page, *(f"Count from {n} to 50." for n in range(1, 40)), tokens=200)
-    with qtbot.waitSignal(
-        real.lab.stepped, timeout=SLOWLY, check_params_cb=lambda step: isinstance(step, Wrote)
-    ):
+    with qtbot.waitSignal(real.lab.stepped, check_params_cb=lambda step: isinstance(step, Wrote)):
         click(qtbot, page.setup.run)
     assert len(engines()) == 2
     real.window.close()
@@ -441,7 +436,7 @@ def test_the_best_number_of_threads_is_found_and_remembered(real: Desktop, qtbot
     page = real.window.lab
     page.show_tab(LabTab.THREADS)
     click(qtbot, page.threads.tune)
-    qtbot.waitUntil(lambda: not real.lab.is_busy, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: not real.lab.is_busy)
     view = page.threads
     best = next(p for p in view.points if view.table.item(view.points.index(p), 3).text())
     assert f"{best.threads} thread" in view.state.text()

@@ -14,8 +14,9 @@ from desktop.rows import Tone
 from desktop.shell.navigation import Page
 from desktop.state import State
 from engine.settings import SettingsFile
+from engine.store.phase import Phase
 from tests.desktop.conftest import OpenWindow, click, wait_for
-from tests.desktop.pages import SLOWLY, answer, below, choose, open_models, question, rows, titles
+from tests.desktop.pages import answer, below, choose, open_models, question, rows, titles
 from tests.store.cached import cache_model, change_config, demo_folder
 from tests.store.conftest import hub  # noqa: F401
 from tests.store.hub_server import HubServer
@@ -24,7 +25,7 @@ REPO, TITLE = "tern/chat", "chat"
 
 
 def told(qtbot: QtBot, page: ModelsPage, words: str) -> None:
-    qtbot.waitUntil(lambda: words in page.job.text.text() and page.job.isVisible(), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: words in page.job.text.text() and page.job.isVisible())
 
 
 def drop(page: ModelsPage, path: Path) -> None:
@@ -46,7 +47,7 @@ def test_each_model_says_what_it_takes_and_why_it_cannot_run(
     change_config(broken, architectures=["FalconForCausalLM"])
     ready.library.refresh()
     page = open_models(qtbot, ready)
-    qtbot.waitUntil(lambda: len(rows(page.local.list)) == 4, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: len(rows(page.local.list)) == 4)
     shown = {row.title: row for row in rows(page.local.list)}
     assert shown[TITLE].subtitle.startswith("11 MB · Hugging Face cache")
     assert (shown["half"].remark, shown["half"].tone) == ("not complete", Tone.WARN)
@@ -65,7 +66,7 @@ def test_a_model_is_chatted_with(ready: Desktop, qtbot: QtBot, model_cache: Path
     cache_model(model_cache, REPO)
     ready.library.refresh()
     page = open_models(qtbot, ready)
-    qtbot.waitUntil(lambda: TITLE in titles(page.local.list), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: TITLE in titles(page.local.list))
     choose(qtbot, page.local.list, TITLE)
     click(qtbot, page.local_detail.chat)
     assert ready.window.page is Page.CHAT
@@ -84,19 +85,20 @@ def test_verifying_says_what_was_found_and_fetches_only_the_damaged_file(
     folder = cache_model(model_cache, REPO, files, commit=repository.head)
     ready.library.refresh()
     page = open_models(qtbot, ready)
-    qtbot.waitUntil(lambda: TITLE in titles(page.local.list), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: TITLE in titles(page.local.list))
     choose(qtbot, page.local.list, TITLE)
     detail = page.local_detail
     click(qtbot, detail.verify)
-    qtbot.waitUntil(detail.verdict.isVisible, timeout=SLOWLY)
+    qtbot.waitUntil(detail.verdict.isVisible)
     assert "every byte was compared" in detail.verdict.text()
     blob = (folder / "tokenizer.json").resolve()
     blob.write_bytes(blob.read_bytes()[:-1] + b"!")
     click(qtbot, detail.verify)
-    qtbot.waitUntil(lambda: "tokenizer.json" in detail.notice.sentence.text(), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: "tokenizer.json" in detail.notice.sentence.text())
     assert not detail.verdict.isVisible()
     click(qtbot, detail.notice.action)
-    qtbot.waitUntil(lambda: blob.exists() and blob.read_bytes()[-1:] != b"!", timeout=SLOWLY)
+    qtbot.waitUntil(lambda: any(r.state.phase is Phase.DONE for r in page.downloads.rows.values()))
+    assert blob.read_bytes()[-1:] != b"!"
     assert hub.sent("model.safetensors") == 0
 
 
@@ -106,7 +108,7 @@ def test_deleting_asks_and_says_what_is_freed_and_who_else_may_use_it(
     folder = cache_model(model_cache, REPO)
     ready.library.refresh()
     page = open_models(qtbot, ready)
-    qtbot.waitUntil(lambda: TITLE in titles(page.local.list), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: TITLE in titles(page.local.list))
     choose(qtbot, page.local.list, TITLE)
     click(qtbot, page.local_detail.delete)
     box = question(qtbot, ready)
@@ -117,7 +119,7 @@ def test_deleting_asks_and_says_what_is_freed_and_who_else_may_use_it(
     assert folder.is_dir()
     click(qtbot, page.local_detail.delete)
     answer(qtbot, question(qtbot, ready), "Delete")
-    qtbot.waitUntil(lambda: TITLE not in titles(page.local.list), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: TITLE not in titles(page.local.list))
     assert not list(model_cache.glob("models--*"))
     told(qtbot, page, "free again")
 
@@ -129,15 +131,15 @@ def test_a_dropped_folder_is_used_where_it_lies_and_forgotten_without_being_dele
     page = open_models(qtbot, ready)
     drop(page, folder)
     answer(qtbot, question(qtbot, ready), "Use it where it lies")
-    qtbot.waitUntil(lambda: "my-model" in titles(page.local.list), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: "my-model" in titles(page.local.list))
     assert ready.settings.value.folders == (str(folder),)
-    qtbot.waitUntil(lambda: page.local_detail.title.text() == "my-model", timeout=SLOWLY)
+    qtbot.waitUntil(lambda: page.local_detail.title.text() == "my-model")
     assert page.local_detail.delete.text() == "Forget…"
     click(qtbot, page.local_detail.delete)
     box = question(qtbot, ready)
     assert "stays as it is" in box.informativeText()
     answer(qtbot, box, "Forget")
-    qtbot.waitUntil(lambda: "my-model" not in titles(page.local.list), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: "my-model" not in titles(page.local.list))
     assert (folder / "model.safetensors").is_file()
     assert ready.settings.value.folders == ()
 
@@ -150,7 +152,7 @@ def test_a_folder_is_imported_as_a_copy(
     page = open_models(qtbot, ready)
     click(qtbot, page.local.bring)
     answer(qtbot, question(qtbot, ready), "Copy it")
-    qtbot.waitUntil(lambda: "my-model" in titles(page.local.list), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: "my-model" in titles(page.local.list))
     shutil.rmtree(folder)
     assert (ready.paths.imported / "my-model" / "model.safetensors").is_file()
 
@@ -173,7 +175,7 @@ def test_the_store_is_moved_and_the_models_are_still_there(
     cache_model(model_cache, REPO)
     ready.library.refresh()
     page = open_models(qtbot, ready)
-    qtbot.waitUntil(lambda: TITLE in titles(page.local.list), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: TITLE in titles(page.local.list))
     ready.window.show_page(Page.SETTINGS)
     storage = ready.window.settings.storage
     assert storage.root.text() == str(model_cache)
@@ -182,7 +184,7 @@ def test_the_store_is_moved_and_the_models_are_still_there(
     box = question(qtbot, ready)
     assert "Hugging Face cache" in box.informativeText()
     answer(qtbot, box, "Move")
-    qtbot.waitUntil(lambda: storage.root.text() == str(tmp_path / "disk"), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: storage.root.text() == str(tmp_path / "disk"))
     assert below(tmp_path / "disk")
     assert TITLE in titles(page.local.list)
     assert SettingsFile.of(ready.paths).value.models == str(tmp_path / "disk")
@@ -197,10 +199,10 @@ def test_packed_weights_of_nobody_are_reclaimed(
     made = open_window()
     made.window.show_page(Page.SETTINGS)
     storage = made.window.settings.storage
-    qtbot.waitUntil(storage.reclaim.isVisible, timeout=SLOWLY)
+    qtbot.waitUntil(storage.reclaim.isVisible)
     assert storage.reclaim.text() == "Reclaim 2.0 MB"
     click(qtbot, storage.reclaim)
-    qtbot.waitUntil(lambda: not storage.reclaim.isVisible(), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: not storage.reclaim.isVisible())
     assert not nobody.exists()
     assert "2 MB are free again" in made.window.settings.job.text.text()
 
@@ -219,7 +221,7 @@ def test_questions_are_closed_by_escape_without_doing_anything(
     folder = cache_model(model_cache, REPO)
     ready.library.refresh()
     page = open_models(qtbot, ready)
-    qtbot.waitUntil(lambda: TITLE in titles(page.local.list), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: TITLE in titles(page.local.list))
     choose(qtbot, page.local.list, TITLE)
     click(qtbot, page.local_detail.delete)
     box = question(qtbot, ready)

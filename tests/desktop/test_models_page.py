@@ -19,7 +19,7 @@ from desktop.state import State
 from engine.fit import Fit
 from engine.store.phase import Phase
 from tests.desktop.conftest import OpenWindow, click, wait_for
-from tests.desktop.pages import SLOWLY, choose, open_models, rows, search, titles
+from tests.desktop.pages import choose, open_models, rows, search, titles
 from tests.store.conftest import hub, noise_model  # noqa: F401
 from tests.store.hub_server import HubServer
 from tests.store.test_token import MemoryKeyring
@@ -39,7 +39,7 @@ def page(hub: HubServer, ready: Desktop, qtbot: QtBot) -> ModelsPage:  # noqa: F
 
 
 def described(qtbot: QtBot, page: ModelsPage) -> None:
-    qtbot.waitUntil(lambda: page.finder.list.item.description is not None, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: page.finder.list.item.description is not None)
 
 
 def only_row(page: ModelsPage) -> DownloadRow:
@@ -50,7 +50,7 @@ def wait_for_bytes(qtbot: QtBot, page: ModelsPage, count: int) -> None:
     def arrived() -> bool:
         return any(row.state.done > count for row in page.downloads.rows.values())
 
-    qtbot.waitUntil(arrived, timeout=SLOWLY)
+    qtbot.waitUntil(arrived)
 
 
 def wait_for_phase(qtbot: QtBot, page: ModelsPage, phase: Phase) -> DownloadRow:
@@ -58,7 +58,7 @@ def wait_for_phase(qtbot: QtBot, page: ModelsPage, phase: Phase) -> DownloadRow:
         found = page.downloads.rows.values()
         return any(row.state.phase is phase for row in found)
 
-    qtbot.waitUntil(arrived, timeout=SLOWLY)
+    qtbot.waitUntil(arrived)
     return only_row(page)
 
 
@@ -128,7 +128,7 @@ def test_in_sealed_mode_nothing_connects(
     assert "Sealed mode" in page.hindrance.sentence.text() and page.hindrance.isVisible()
     assert not page.finder.field.isEnabled() and not page.offer_detail.ask.isEnabled()
     ready.hub.search("tern", "downloads")  # what the person can no longer ask for
-    qtbot.waitUntil(page.finder.notice.isVisible, timeout=SLOWLY)
+    qtbot.waitUntil(page.finder.notice.isVisible)
     ready.hub.download(page.finder.list.item.reference)
     row = wait_for_phase(qtbot, page, Phase.FAILED)
     assert "Sealed mode is on" in row.line.text()
@@ -224,7 +224,7 @@ def test_a_hostile_repository_is_named_and_cannot_be_fetched(
     search(qtbot, page, "tern")
     choose(qtbot, page.finder.list, "demo-chat")
     notice = page.offer_detail.notice
-    qtbot.waitUntil(notice.isVisible, timeout=SLOWLY)
+    qtbot.waitUntil(notice.isVisible)
     assert "would leave the model's folder" in notice.sentence.text()
     assert "evil.json" in notice.sentence.text()
     click(qtbot, page.offer_detail.fetch)
@@ -246,7 +246,7 @@ def test_a_gated_model_says_what_to_accept_and_takes_the_token(
         search(qtbot, page, "gated")
         choose(qtbot, page.finder.list, "gated-chat")
         gate = page.offer_detail.gate
-        qtbot.waitUntil(gate.isVisible, timeout=SLOWLY)
+        qtbot.waitUntil(gate.isVisible)
         assert "accept the terms" in gate.sentence.text()
         assert not page.offer_detail.fetch.isVisible() and opened_links == []
         click(qtbot, gate.page)
@@ -255,7 +255,7 @@ def test_a_gated_model_says_what_to_accept_and_takes_the_token(
         qtbot.keyClicks(gate.token, "hf_secret")
         assert "hf_secret" not in gate.token.displayText()
         qtbot.keyClick(gate.token, Qt.Key.Key_Return)
-        qtbot.waitUntil(page.offer_detail.fetch.isVisible, timeout=SLOWLY)
+        qtbot.waitUntil(page.offer_detail.fetch.isVisible)
         assert gate.token.text() == "" and not gate.isVisible()
         assert list(kept.kept.values()) == ["hf_secret"]
     finally:
@@ -288,7 +288,7 @@ def test_a_download_tells_its_progress_and_ends_in_a_chat(
     row = wait_for_phase(qtbot, page, Phase.DONE)
     assert max(seen) > 0 and not ready.window.navigation.progress.isVisible()
     assert row.line.text() == "Done: 11 MB"
-    qtbot.waitUntil(lambda: "demo-chat" in titles(page.local.list), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: "demo-chat" in titles(page.local.list))
     click(qtbot, row.chat)
     assert ready.window.page is Page.CHAT
     wait_for(qtbot, ready, State.READY)
@@ -327,7 +327,7 @@ def test_a_cancelled_download_leaves_nothing(
     fetch(qtbot, page)
     wait_for_bytes(qtbot, page, 1_000_000)
     click(qtbot, only_row(page).cancel)
-    qtbot.waitUntil(lambda: not page.downloads.rows, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: not page.downloads.rows)
     assert page.downloads.empty.isVisible()
     assert not list(model_cache.glob("models--*"))
 
@@ -363,7 +363,7 @@ def test_the_queue_is_there_again_after_a_restart(
     ready.window.close()
     again = open_window()
     rows_again = open_models(qtbot, again, Tab.DOWNLOADS).downloads
-    qtbot.waitUntil(lambda: len(rows_again.rows) == 1, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: len(rows_again.rows) == 1)
     assert next(iter(rows_again.rows.values())).line.text().startswith("Paused at ")
 
 
@@ -390,7 +390,7 @@ def test_a_model_is_found_and_fetched_by_keys_alone(
     qtbot.waitUntil(lambda: QApplication.focusWidget() is page.finder.field)
     qtbot.keyClicks(page.finder.field, "tern")
     press(Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: titles(page.finder.list)[0] == "demo-chat", timeout=SLOWLY)
+    qtbot.waitUntil(lambda: titles(page.finder.list)[0] == "demo-chat")
     tab_to(page.finder.list.hasFocus)
     press(Qt.Key.Key_Return)
     described(qtbot, page)

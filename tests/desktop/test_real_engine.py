@@ -13,13 +13,7 @@ from desktop.app import Desktop
 from desktop.state import State, WayOut
 from engine.client import worker_command
 from engine.messages import Precision
-from tests.desktop.conftest import OpenWindow, choose_precision, click, shown, write
-
-SLOWLY = 120_000  # ms; loading torch on a busy machine takes a while
-
-
-def wait_for(qtbot: QtBot, made: Desktop, state: State) -> None:
-    qtbot.waitUntil(lambda: made.controller.state is state, timeout=SLOWLY)
+from tests.desktop.conftest import OpenWindow, choose_precision, click, shown, wait_for, write
 
 
 def engine_process() -> psutil.Process:
@@ -41,7 +35,7 @@ def test_a_chat_in_all_three_precisions(real: Desktop, qtbot: QtBot) -> None:
         choose_precision(qtbot, real, precision)
         wait_for(qtbot, real, State.READY)
         write(qtbot, real, "What is 3 plus 4?")
-        qtbot.waitUntil(lambda n=number: len(shown(real)) == 2 * n + 2, timeout=SLOWLY)
+        qtbot.waitUntil(lambda n=number: len(shown(real)) == 2 * n + 2)
         wait_for(qtbot, real, State.READY)
         assert "7" in shown(real)[-1].removeprefix("3 plus 4")
         assert strip.kernel.value.whole.startswith(precision)
@@ -55,7 +49,7 @@ def test_killing_the_engine_in_mid_answer_keeps_the_partial_answer(
     real: Desktop, qtbot: QtBot
 ) -> None:
     write(qtbot, real, "Tell me a long story about a fox.")
-    qtbot.waitUntil(lambda: len(shown(real)) == 2 and len(shown(real)[1]) > 5, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: len(shown(real)) == 2 and len(shown(real)[1]) > 5)
     engine_process().kill()
     wait_for(qtbot, real, State.CRASHED)
     partial = shown(real)[1]
@@ -66,10 +60,10 @@ def test_killing_the_engine_in_mid_answer_keeps_the_partial_answer(
     wait_for(qtbot, real, State.READY)
     assert shown(real)[1] == partial
     real.controller.resume(real.desk.talk.path[1].id)
-    qtbot.waitUntil(lambda: real.desk.talk.path[1].state == "whole", timeout=SLOWLY)
+    qtbot.waitUntil(lambda: real.desk.talk.path[1].state == "whole")
     assert shown(real)[1].startswith(partial) and len(shown(real)[1]) > len(partial)
     write(qtbot, real, "What is 3 plus 4?")
-    qtbot.waitUntil(lambda: len(shown(real)) == 4, timeout=SLOWLY)
+    qtbot.waitUntil(lambda: len(shown(real)) == 4)
     wait_for(qtbot, real, State.READY)
     assert "7" in shown(real)[3]
 
@@ -99,7 +93,7 @@ def slowed(process: psutil.Process) -> Iterator[None]:
 def test_stop_ends_the_answer_and_keeps_it(real: Desktop, qtbot: QtBot) -> None:
     with slowed(engine_process()):
         write(qtbot, real, "Count from 1 to 50.")
-        qtbot.waitUntil(lambda: len(shown(real)) == 2 and shown(real)[1] != "", timeout=SLOWLY)
+        qtbot.waitUntil(lambda: len(shown(real)) == 2 and shown(real)[1] != "")
         click(qtbot, real.window.chat.composer.button)
         wait_for(qtbot, real, State.READY)
     assert "50" not in shown(real)[1]

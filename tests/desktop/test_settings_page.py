@@ -8,7 +8,7 @@ from desktop.settings_page.ledger_table import COLUMNS
 from desktop.shell.navigation import Page
 from engine.settings import SettingsFile
 from tests.desktop.conftest import OpenWindow, click
-from tests.desktop.pages import SLOWLY, open_models, search
+from tests.desktop.pages import open_models, search
 from tests.store.conftest import hub  # noqa: F401
 from tests.store.hub_server import HubServer
 
@@ -70,9 +70,9 @@ def test_a_token_is_shown_to_be_there_and_never_itself(
 ) -> None:
     privacy = ready.window.settings.privacy
     ready.window.show_page(Page.SETTINGS)
-    qtbot.waitUntil(lambda: "no access token" in privacy.token.text(), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: "no access token" in privacy.token.text())
     assert not privacy.forget.isVisible()
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     ready.window.show_page(Page.SETTINGS)
-    qtbot.waitUntil(lambda: "There is an access token" in privacy.token.text(), timeout=SLOWLY)
+    qtbot.waitUntil(lambda: "There is an access token" in privacy.token.text())
     assert "hf_secret" not in privacy.token.text()

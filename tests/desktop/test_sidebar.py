@@ -138,7 +138,7 @@ def test_choosing_a_hit_opens_the_chat_at_that_message(filled: Desktop, qtbot: Q
     found: list[int] = []
     done: list[int] = []
     filled.store.do(add, done.append)
-    qtbot.waitUntil(lambda: bool(done), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(done))
     sidebar(filled).search.setText("needle")
     qtbot.waitUntil(lambda: isinstance(sidebar(filled).model.rows[0], FoundRow))
     qtbot.keyClick(sidebar(filled).search, Qt.Key.Key_Return)

@@ -51,7 +51,7 @@ def run_through(qapp: QApplication, qtbot: QtBot, *options: str, patience_s: flo
     """What the test of a window over a scripted engine saw."""
     made = desktop_app.build(qapp, Paths.default(), command=fake_command(*options))
     test = SmokeTest(made, time.time(), patience_s)
-    with qtbot.waitSignal(made.window.closing, timeout=30_000):
+    with qtbot.waitSignal(made.window.closing):
         desktop_app.start(made)
     made.window.deleteLater()
     return test.report

@@ -18,7 +18,7 @@ from desktop.state import State
 from engine.client import worker_command
 from engine.messages import Precision
 from tests.desktop.conftest import OpenWindow
-from tests.desktop.soak import PATIENCE, Report, Soak, summary
+from tests.desktop.soak import Report, Soak, summary
 from tests.history.conftest import is_sound
 
 SHORT, LONG = 20, 500
@@ -30,7 +30,7 @@ ALLOWED = 0.05
 @pytest.fixture
 def real(open_window: OpenWindow, qtbot: QtBot) -> Desktop:
     made = open_window(command=worker_command())
-    qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: made.controller.state is State.READY)
     return made
 
 

@@ -118,7 +118,7 @@ def test_every_figure_says_how_it_is_computed(ready: Desktop, qtbot: QtBot) -> N
 def test_the_curves_grow_while_the_panel_is_open(ready: Desktop, qtbot: QtBot) -> None:
     ready.telemetry.come_forward()
     ready.controller.ask("write a long text")
-    qtbot.waitUntil(lambda: len(ready.telemetry.speed._points) > 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(ready.telemetry.speed._points) > 2)
     assert ready.telemetry.heading.text() == "The answer in progress"
     ready.controller.stop()
     qtbot.waitUntil(lambda: table_of(ready).get("Ended by") == "Stop")

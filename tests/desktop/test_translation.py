@@ -273,7 +273,7 @@ def visit(made: Desktop, qtbot: QtBot) -> Iterator[str]:
     qtbot.waitUntil(made.window.chat.settings.isVisible)
     yield from seen(made)
     made.window.show_page(Page.MODELS)
-    qtbot.waitUntil(lambda: bool(made.library.models), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(made.library.models))
     for tab in Tab:
         made.window.models.show_tab(tab)
         yield from seen(made)
@@ -303,7 +303,7 @@ def test_the_window_speaks_the_language(
     chat = made.window.chat
     assert chat.composer.button.text() == send
     ask(qtbot, made, "Stop")
-    qtbot.waitUntil(lambda: bool(made.shelf.listing.chats), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(made.shelf.listing.chats))
     # What the person wrote is theirs, in whichever language.
     assert shown(made)[0] == "Stop" and made.shelf.listing.chats[0].title == "Stop"
     assert chat.transcript.views[0].accessibleName().startswith(f"{you}: Stop")

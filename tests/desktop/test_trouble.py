@@ -181,7 +181,7 @@ def test_an_engine_that_was_refused_memory_says_with_what_it_would_do(
 def test_an_engine_that_stands_still_is_told_and_left_alone(ready: Desktop, qtbot: QtBot) -> None:
     write(qtbot, ready, "be stopped")
     notice = ready.window.chat.notice
-    qtbot.waitUntil(notice.isVisible, timeout=20_000)
+    qtbot.waitUntil(notice.isVisible)
     assert "stopped by another program" in notice.sentence.text()
     assert ready.controller.state is State.GENERATING and said(ready) == "Before"
     engine_process().resume()
@@ -192,7 +192,7 @@ def test_an_engine_that_stands_still_is_told_and_left_alone(ready: Desktop, qtbo
 def test_an_engine_that_stands_still_can_be_started_again(ready: Desktop, qtbot: QtBot) -> None:
     write(qtbot, ready, "be stopped")
     notice, stopped = ready.window.chat.notice, engine_process()
-    qtbot.waitUntil(notice.isVisible, timeout=20_000)
+    qtbot.waitUntil(notice.isVisible)
     click(qtbot, notice.buttons[WayOut.RESTART])
     wait_for(qtbot, ready, State.READY)
     assert not stopped.is_running() and not notice.isVisible()

@@ -16,8 +16,6 @@ from tests.desktop.pages import choose, open_models, search
 from tests.store.conftest import hub  # noqa: F401
 from tests.store.hub_server import HubServer
 
-PATIENCE = 120_000  # ms; loading on a busy machine takes a while
-
 
 def test_a_model_is_found_downloaded_loaded_and_answers(
     hub: HubServer,  # noqa: F811
@@ -33,27 +31,26 @@ def test_a_model_is_found_downloaded_loaded_and_answers(
         page = open_models(qtbot, made, Tab.FIND)
         search(qtbot, page, "demo")
         choose(qtbot, page.finder.list, "demo-chat")
-        qtbot.waitUntil(lambda: page.finder.list.item.description is not None, timeout=PATIENCE)
+        qtbot.waitUntil(lambda: page.finder.list.item.description is not None)
         assert {look.fit for look in page.offer_detail.fit.outlooks} == {Fit.FITS}
         progress: list[int] = []
         made.hub.downloads_changed.connect(lambda states: progress.append(states[0].done))
         click(qtbot, page.offer_detail.fetch)
         qtbot.waitUntil(
             lambda: any(r.state.phase is Phase.DONE for r in page.downloads.rows.values()),
-            timeout=PATIENCE,
         )
     assert progress == sorted(progress) and progress[-1] > 10_000_000
     click(qtbot, next(iter(page.downloads.rows.values())).chat)
     assert made.window.page is Page.CHAT
-    qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: made.controller.state is State.READY)
     assert not made.window.chat.demo.isVisible(), "it is the downloaded one, not the toy"
     grown: list[str] = []
     made.controller.figures_arrived.connect(
         lambda event: grown.append(event.text) if isinstance(event, Chunk) else None
     )
     write(qtbot, made, "What is 3 plus 4?")
-    qtbot.waitUntil(lambda: made.controller.state is State.GENERATING, timeout=PATIENCE)
-    qtbot.waitUntil(lambda: made.controller.state is State.READY, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: made.controller.state is State.GENERATING)
+    qtbot.waitUntil(lambda: made.controller.state is State.READY)
     assert "7" in shown(made)[1].removeprefix("3 plus 4")
     assert grown, "the answer was streamed"
     assert made.settings.value.model == "tern/demo-chat"

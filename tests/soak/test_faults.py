@@ -27,7 +27,6 @@ from tests.history.conftest import is_sound
 
 pytestmark = pytest.mark.soak
 ROUNDS = int(os.environ.get("TERN_SOAK", "5"))
-SLOWLY = 120_000  # ms
 STORY = "Tell me a long story about a fox."
 
 
@@ -49,7 +48,7 @@ class Soak:
     count: Count = field(default_factory=Count)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=SLOWLY)
+        self.qtbot.waitUntil(condition)
 
     def wait_for(self, state: State) -> None:
         self.wait(lambda: self.made.controller.state is state)
