@@ -1,15 +1,13 @@
 """A thin row that tells how far work on the disk is, what came of it, and lets it be cancelled."""
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
 from desktop import wording
 from desktop.library_controller import Job
 from desktop.state import Notice
 from desktop.translation import tr
-from desktop.widgets import button, label, styled
-
-_STEPS = 1000  # bytes may be more than an int of Qt's holds
+from desktop.widgets import ThinBar, button, label, styled
 
 
 class JobStrip(QFrame):
@@ -21,9 +19,7 @@ class JobStrip(QFrame):
         super().__init__()
         styled(self, "panel")
         self.text = label("", wraps=True)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(4)
+        self.bar = ThinBar()
         self.bar.setAccessibleName(tr("Progress"))
         self.cancel = button("Cancel", "quiet")
         self.dismiss = button("Dismiss", "quiet")
@@ -46,8 +42,7 @@ class JobStrip(QFrame):
             self.hide()
             return
         self._show(_words(job), is_running=True)
-        self.bar.setRange(0, _STEPS if job.total else 0)
-        self.bar.setValue(_STEPS * job.done // job.total if job.total else 0)
+        self.bar.show_progress(job.done, job.total)
 
     @Slot(str)
     def tell(self, text: str) -> None:

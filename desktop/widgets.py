@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QProgressBar,
     QPushButton,
     QSizePolicy,
     QWidget,
@@ -25,6 +26,8 @@ from PySide6.QtWidgets import (
 from desktop.translation import tr
 
 Some = TypeVar("Some", bound=QWidget)
+
+_STEPS = 1000  # of a bar from its one end to the other
 
 
 def styled(widget: Some, look: str) -> Some:
@@ -75,6 +78,21 @@ def check(text: str, explanation: str = "") -> QCheckBox:
     made.setAccessibleName(made.text())
     made.setAccessibleDescription(tr(explanation))
     return made
+
+
+class ThinBar(QProgressBar):
+    """How far something is, without words."""
+
+    def __init__(self, height: int = 4) -> None:
+        super().__init__()
+        self.setTextVisible(False)
+        self.setFixedHeight(height)
+
+    def show_progress(self, done: float, total: float) -> None:
+        """Show `done` of `total` in any unit; move to and fro where the total is not known, 0."""
+        # Bytes may be more than an int of Qt's holds.
+        self.setRange(0, _STEPS if total > 0 else 0)
+        self.setValue(int(_STEPS * done / total) if total > 0 else 0)
 
 
 class ElidedLabel(QLabel):

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -19,7 +18,7 @@ from desktop import wording
 from desktop.flow import Flow
 from desktop.state import Notice, State, WayOut
 from desktop.translation import mark, tr
-from desktop.widgets import button, label, plain_button, styled
+from desktop.widgets import ThinBar, button, label, plain_button, styled
 from engine.messages import Loaded, Progress
 from engine.models import DEMO_NOTICE
 
@@ -100,10 +99,8 @@ class LoadingPanel(QFrame):
         super().__init__()
         styled(self, "panel")
         self.stage = label("Starting the engine…")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
+        self.bar = ThinBar()
         self.bar.setAccessibleName(tr("Loading"))
-        self.bar.setFixedHeight(4)
         self.cancel = button("Cancel", "quiet", spoken="Cancel loading")
         self.cancel.clicked.connect(self._on_cancel)
         row = QHBoxLayout()
@@ -121,7 +118,7 @@ class LoadingPanel(QFrame):
         self.setVisible(state in (State.STARTING, State.LOADING))
         self.cancel.setVisible(state is State.LOADING)
         self.cancel.setEnabled(True)
-        self.bar.setRange(0, 0)
+        self.bar.show_progress(0, 0)
         is_start = state is State.STARTING
         self.stage.setText(tr("Starting the engine…") if is_start else tr("Loading the model…"))
 
@@ -129,8 +126,7 @@ class LoadingPanel(QFrame):
     def show_progress(self, step: Progress) -> None:
         """Show a step of loading."""
         self.stage.setText(wording.progress(step))
-        self.bar.setRange(0, max(0, step.total))
-        self.bar.setValue(step.done)
+        self.bar.show_progress(step.done, step.total)
 
     def _on_cancel(self) -> None:
         self.cancel.setEnabled(False)

@@ -1,12 +1,10 @@
 """A thin row that tells how far a comparison or a sweep is, and stops it."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
 from desktop.translation import tr
-from desktop.widgets import button, label, styled
-
-_STEPS = 1000
+from desktop.widgets import ThinBar, button, label, styled
 
 
 class Progress(QFrame):
@@ -18,9 +16,7 @@ class Progress(QFrame):
         super().__init__()
         styled(self, "panel")
         self.text = label("", wraps=True)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(4)
+        self.bar = ThinBar()
         self.bar.setAccessibleName(tr("Progress"))
         self.stop = button("Stop", "outlined", "Keep what there is so far")
         self.stop.clicked.connect(self._on_stop)
@@ -45,8 +41,7 @@ class Progress(QFrame):
         """Say what is being done, `done` of `total` where that is known."""
         if not self._is_stopping:
             self.text.setText(text)
-        self.bar.setRange(0, _STEPS if total else 0)
-        self.bar.setValue(_STEPS * done // total if total else 0)
+        self.bar.show_progress(done, total)
 
     def _on_stop(self) -> None:
         """Stop; the second time at once."""

@@ -1,17 +1,15 @@
 """The queue of downloads: a row for each, with what can be done about it."""
 
 from PySide6.QtCore import Signal, SignalInstance, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desktop import wording
 from desktop.models_page import phrases
 from desktop.models_page.parts import Scroller
 from desktop.translation import tr
-from desktop.widgets import button, label, plain_button, plain_label, styled
+from desktop.widgets import ThinBar, button, label, plain_button, plain_label, styled
 from engine.store.downloads import DownloadState
 from engine.store.phase import Phase
-
-_STEPS = 1000  # bytes may be more than an int of Qt's holds
 
 
 class DownloadRow(QFrame):
@@ -28,10 +26,7 @@ class DownloadRow(QFrame):
         self.state = state
         self.title = plain_label(str(state.reference), "strong", wraps=True)
         self.line = label("", "muted", wraps=True)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(6)
-        self.bar.setRange(0, _STEPS)
+        self.bar = ThinBar(height=6)
         self.pause = self._button(tr("Pause"), self.pause_wanted)
         self.resume = self._button(tr("Resume"), self.resume_wanted)
         self.cancel = self._button(tr("Cancel"), self.cancel_wanted)
@@ -60,7 +55,7 @@ class DownloadRow(QFrame):
         self.line.setText(words)
         self.setAccessibleName(f"{state.reference}: {words}")
         share = state.done / state.total if state.total else 0.0
-        self.bar.setValue(round(share * _STEPS))
+        self.bar.show_progress(share, 1)
         self.bar.setAccessibleName(f"{state.reference}: {wording.percent(share)}")
         self.bar.setVisible(phase is not Phase.DONE)
         self.chat.setVisible(phase is Phase.DONE)

@@ -4,13 +4,13 @@ from enum import StrEnum
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFont, QFontMetrics, QKeySequence
-from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QButtonGroup, QFrame, QToolButton, QVBoxLayout
 
 from desktop import wording
 from desktop.icons import icon
 from desktop.theme import Palette
 from desktop.translation import mark, tr
-from desktop.widgets import choose, styled
+from desktop.widgets import ThinBar, choose, styled
 
 _WIDE, _COMPACT = 84, 52  # px
 _BESIDE = 20  # px beside a name
@@ -43,10 +43,7 @@ class Navigation(QFrame):
         styled(self, "navigation")
         self.setAccessibleName(tr("Pages"))
         self.buttons: dict[Page, QToolButton] = {}
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(4)
-        self.progress.setRange(0, 1000)
+        self.progress = ThinBar()
         self.progress.hide()
         self._group = QButtonGroup(self)
         self._zoom = 1.0
@@ -86,7 +83,7 @@ class Navigation(QFrame):
         """Show how far the downloads are, 0 to 1; None where none is under way."""
         self.progress.setVisible(share is not None)
         if share is not None:
-            self.progress.setValue(round(share * 1000))
+            self.progress.show_progress(share, 1)
         spoken = "" if share is None else tr("Downloads: {share}", share=wording.percent(share))
         self.progress.setAccessibleName(spoken)
         self.progress.setToolTip(spoken)

@@ -229,7 +229,8 @@ def test_a_failed_load_gives_the_queued_question_back(
 def test_loading_shows_progress_and_can_be_cancelled(open_window: OpenWindow, qtbot: QtBot) -> None:
     made = open_window(model="slow")
     qtbot.waitUntil(lambda: made.window.chat.loading.stage.text().startswith("Quantising, 3"))
-    assert made.window.chat.loading.bar.maximum() == 2000
+    bar = made.window.chat.loading.bar
+    assert 0 < bar.value() < bar.maximum()
     click(qtbot, made.window.chat.loading.cancel)
     wait_for(qtbot, made, State.IDLE)
     assert not made.window.chat.loading.isVisible()
