@@ -11,7 +11,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop import app as desktop_app
@@ -93,7 +93,8 @@ def ask(qtbot: QtBot, made: Desktop, text: str) -> None:
     qtbot.waitUntil(lambda: made.controller.state is not State.GENERATING)
 
 
-def click(qtbot: QtBot, widget: object) -> None:
+def click(qtbot: QtBot, widget: QWidget) -> None:
+    qtbot.waitUntil(lambda: not widget.size().isEmpty())  # until it is laid out
     qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
