@@ -66,9 +66,28 @@ inline void store(float* to, Floats products) { _mm512_storeu_ps(to, products); 
 
 inline void fence() {}  // there are registers enough
 
+inline Floats load_floats(const float* x) { return _mm512_loadu_ps(x); }
+
+inline Floats widened(__m256i bits) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+
+inline Floats load_bf16(const uint8_t* row) {
+  return widened(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(row)));
+}
+
+inline Floats load_bf16(const uint8_t* row, int64_t count) {
+  return widened(_mm256_maskz_loadu_epi16(static_cast<__mmask16>((1 << count) - 1), row));
+}
+
+inline Floats multiply_add(Floats a, Floats b, Floats sum) { return _mm512_fmadd_ps(a, b, sum); }
+
+inline float sum_of(Floats parts) { return _mm512_reduce_add_ps(parts); }
+
 }  // namespace
 }  // namespace tern
 
+#include "bf16_rows.h"
 #include "int4_groups.h"
 
 namespace tern {
@@ -135,82 +154,6 @@ void multiply_bf16(const Tile& tile) {
     __m512 sum = total[0][t];
     if (kChains == 2) sum = _mm512_add_ps(sum, total[kChains - 1][t]);
     _mm512_storeu_ps(tile.products + t * kPanelRows, sum);
-  }
-}
-
-// Inputs [at, at + 16) of a row of bfloat16 as float32, zeros from in_features on.
-inline __m512 load_widened(const uint8_t* row, int64_t in_features, int64_t at) {
-  const int64_t left = in_features - at;
-  const int mask = left >= 16 ? 0xffff : left > 0 ? (1 << left) - 1 : 0;
-  const auto present = static_cast<__mmask16>(mask);
-  const __m256i bits = _mm256_maskz_loadu_epi16(present, row + at * 2);
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
-}
-
-// Several rows from `first` on share the reading of x; those that are not there stand for the last.
-template <int kRows, int kTokens>
-void multiply_side_by_side(const Tile& tile, int first) {
-  const int64_t row_bytes = tile.in_features * 2;
-  const uint8_t* rows[kRows];
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-    rows[r] = tile.panel + (first + r < tile.rows ? first + r : tile.rows - 1) * row_bytes;
-  }
-  const auto* x = reinterpret_cast<const float*>(tile.records);
-  const int64_t stride = tile.record_bytes / static_cast<int64_t>(sizeof(float));
-  __m512 total[kRows][kTokens] = {};
-  for (int64_t at = 0; at < tile.in_features; at += 16) {
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      if (at % kGroup == 0) prefetch_beside(rows[r], at * 2, row_bytes, kRows);
-      const __m512 weights = load_widened(rows[r], tile.in_features, at);
-#pragma GCC unroll 16
-      for (int t = 0; t < kTokens; ++t) {
-        const __m512 values = _mm512_loadu_ps(x + t * stride + at);
-        total[r][t] = _mm512_fmadd_ps(weights, values, total[r][t]);
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (int t = 0; t < kTokens; ++t) {
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      tile.products[t * kPanelRows + first + r] = _mm512_reduce_add_ps(total[r][t]);
-    }
-  }
-}
-
-// Row after row, each from its first byte to its last, as the memory likes best; but where x would
-// not stay in the first-level cache, to read it less often is worth more.
-template <int kTokens>
-void multiply_bf16_rows(const Tile& tile) {
-  if (tile.in_features * kTokens > kCachedInputs) {
-    constexpr int kRows = kTokens <= 2 ? 4 : 2;
-    for (int r = 0; r < tile.rows; r += kRows) multiply_side_by_side<kRows, kTokens>(tile, r);
-    return;
-  }
-  const auto* x = reinterpret_cast<const float*>(tile.records);
-  const int64_t stride = tile.record_bytes / static_cast<int64_t>(sizeof(float));
-  for (int r = 0; r < tile.rows; ++r) {
-    const uint8_t* row = tile.panel + r * tile.in_features * 2;
-    __m512 total[2][kTokens] = {};
-    for (int64_t at = 0; at < tile.in_features; at += kGroup) {
-      prefetch(row + at * 2);
-#pragma GCC unroll 16
-      for (int part = 0; part < 2; ++part) {
-        const __m512 weights = load_widened(row, tile.in_features, at + 16 * part);
-#pragma GCC unroll 16
-        for (int t = 0; t < kTokens; ++t) {
-          const __m512 values = _mm512_loadu_ps(x + t * stride + at + 16 * part);
-          total[part][t] = _mm512_fmadd_ps(weights, values, total[part][t]);
-        }
-      }
-    }
-#pragma GCC unroll 16
-    for (int t = 0; t < kTokens; ++t) {
-      const __m512 sum = _mm512_add_ps(total[0][t], total[1][t]);
-      tile.products[t * kPanelRows + r] = _mm512_reduce_add_ps(sum);
-    }
   }
 }
 

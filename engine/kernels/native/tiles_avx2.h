@@ -52,9 +52,31 @@ inline Floats add_scaled(Floats total, Ints sum, int32_t middle, Floats scale, f
 
 inline void store(float* to, Floats products) { _mm256_storeu_ps(to, products); }
 
+inline Floats load_floats(const float* x) { return _mm256_loadu_ps(x); }
+
+inline Floats load_bf16(const uint8_t* row) {
+  const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(row));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+
+inline Floats load_bf16(const uint8_t* row, int64_t count) {
+  uint8_t padded[2 * kLanes] = {};
+  memcpy(padded, row, static_cast<size_t>(count) * 2);
+  return load_bf16(padded);
+}
+
+inline Floats multiply_add(Floats a, Floats b, Floats sum) { return _mm256_fmadd_ps(a, b, sum); }
+
+inline float sum_of(Floats parts) {
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(parts), _mm256_extractf128_ps(parts, 1));
+  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+
 }  // namespace
 }  // namespace tern
 
+#include "bf16_rows.h"
 #include "int4_groups.h"
 
 namespace tern {
@@ -131,111 +153,6 @@ void multiply_bf16(const Tile& tile) {
 #pragma GCC unroll 16
   for (int t = 0; t < kTokens; ++t) {
     store(tile, t, _mm256_add_ps(low[t], odd_low[t]), _mm256_add_ps(high[t], odd_high[t]));
-  }
-}
-
-// Eight inputs of a row as float32.
-inline __m256 widened(__m128i bits) {
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
-}
-
-inline float sum_of(__m256 parts) {
-  __m128 four = _mm_add_ps(_mm256_castps256_ps128(parts), _mm256_extractf128_ps(parts, 1));
-  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
-}
-
-// Inputs [at, in_features) of a row, fewer than eight, and zeros.
-inline __m256 load_padded(const uint8_t* row, int64_t in_features, int64_t at) {
-  alignas(16) uint8_t padded[16] = {};
-  memcpy(padded, row + at * 2, static_cast<size_t>(in_features - at) * 2);
-  return widened(_mm_load_si128(reinterpret_cast<const __m128i*>(padded)));
-}
-
-// Adds the products of eight inputs of a row with those of each token. x: of the first token.
-template <int kTokens>
-inline void add_bf16_row(__m256 weights, const float* x, int64_t stride, __m256* total) {
-#pragma GCC unroll 16
-  for (int t = 0; t < kTokens; ++t) {
-    total[t] = _mm256_fmadd_ps(weights, _mm256_loadu_ps(x + t * stride), total[t]);
-  }
-}
-
-// Inputs [at, at + 8) of a row, zeros from in_features on.
-inline __m256 load_widened(const uint8_t* row, int64_t in_features, int64_t at) {
-  if (at + 8 > in_features) return load_padded(row, in_features, at);
-  return widened(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + at * 2)));
-}
-
-// Several rows from `first` on share the reading of x; those that are not there stand for the last.
-template <int kRows, int kTokens>
-void multiply_side_by_side(const Tile& tile, int first) {
-  const int64_t row_bytes = tile.in_features * 2;
-  const uint8_t* rows[kRows];
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-    rows[r] = tile.panel + (first + r < tile.rows ? first + r : tile.rows - 1) * row_bytes;
-  }
-  const auto* x = reinterpret_cast<const float*>(tile.records);
-  const int64_t stride = tile.record_bytes / static_cast<int64_t>(sizeof(float));
-  __m256 total[kRows][kTokens] = {};
-  for (int64_t at = 0; at < tile.in_features; at += 8) {
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      if (at % kGroup == 0) prefetch_beside(rows[r], at * 2, row_bytes, kRows);
-      const __m256 weights = load_widened(rows[r], tile.in_features, at);
-#pragma GCC unroll 16
-      for (int t = 0; t < kTokens; ++t) {
-        const __m256 values = _mm256_loadu_ps(x + t * stride + at);
-        total[r][t] = _mm256_fmadd_ps(weights, values, total[r][t]);
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (int t = 0; t < kTokens; ++t) {
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      tile.products[t * kPanelRows + first + r] = sum_of(total[r][t]);
-    }
-  }
-}
-
-// Row after row, each from its first byte to its last, as the memory likes best; but where x would
-// not stay in the first-level cache, to read it less often is worth more. The prefetches cost 3 to 8 %
-// on an AMD EPYC, and save a third of the time on an Intel Xeon (docs/benchmarks.md).
-template <int kTokens>
-void multiply_bf16_rows(const Tile& tile) {
-  if (tile.in_features * kTokens > kCachedInputs) {
-    constexpr int kRows = kTokens <= 2 ? 4 : 2;
-    for (int r = 0; r < tile.rows; r += kRows) multiply_side_by_side<kRows, kTokens>(tile, r);
-    return;
-  }
-  const auto* x = reinterpret_cast<const float*>(tile.records);
-  const int64_t stride = tile.record_bytes / static_cast<int64_t>(sizeof(float));
-  for (int r = 0; r < tile.rows; ++r) {
-    const uint8_t* row = tile.panel + r * tile.in_features * 2;
-    __m256 total[2][kTokens] = {};
-    int64_t at = 0;
-    for (; at + kGroup <= tile.in_features; at += kGroup) {
-      prefetch(row + at * 2);
-#pragma GCC unroll 16
-      for (int part = 0; part < 4; ++part) {
-        const auto* bits = reinterpret_cast<const __m128i*>(row + (at + part * 8) * 2);
-        add_bf16_row<kTokens>(widened(_mm_loadu_si128(bits)), x + at + part * 8, stride,
-                              total[part % 2]);
-      }
-    }
-    for (; at + 8 <= tile.in_features; at += 8) {
-      const auto* bits = reinterpret_cast<const __m128i*>(row + at * 2);
-      add_bf16_row<kTokens>(widened(_mm_loadu_si128(bits)), x + at, stride, total[0]);
-    }
-    if (at < tile.in_features) {
-      add_bf16_row<kTokens>(load_padded(row, tile.in_features, at), x + at, stride, total[0]);
-    }
-#pragma GCC unroll 16
-    for (int t = 0; t < kTokens; ++t) {
-      tile.products[t * kPanelRows + r] = sum_of(_mm256_add_ps(total[0][t], total[1][t]));
-    }
   }
 }
 
