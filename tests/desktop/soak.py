@@ -27,8 +27,8 @@ from tests.desktop.conftest import click
 STORY = "Tell me a long story about a fox."
 # One round; after each, a new chat begins, so that no context and no transcript grows without end.
 ROUND = ("ask", "regenerate", "edit", "stop", "precision", "ask", "temporary", "switch")
-KILL_EVERY, KILL_AT = 60, 11
-LIVES = 0.6  # of the turns; in the rest one engine lives, so that it can be seen to stay as it is
+KILL_EVERY, KILL_AT = 12, 11
+LAST_KILL = 60  # from then on one engine lives, so that it can be seen to stay as it is
 EVERY = 4  # turns from one sample to the next
 
 
@@ -84,13 +84,12 @@ class Soak:
         """Make `turns` turns."""
         began = time.monotonic()
         self._begin_chat()
-        last_kill = LIVES * turns
         while self._turns < turns:
             number = self._turns
             kind = ROUND[number % len(ROUND)]
             if kind == ROUND[0] and number:
                 self._begin_chat()
-            if number % KILL_EVERY == KILL_AT and number < last_kill:
+            if number % KILL_EVERY == KILL_AT and number < LAST_KILL:
                 kind = "kill"
             getattr(self, f"_{kind}")()
             self.report.counts[kind] += 1
