@@ -91,8 +91,9 @@ class ThinBar(QProgressBar):
     def show_progress(self, done: float, total: float) -> None:
         """Show `done` of `total` in any unit; move to and fro where the total is not known, 0."""
         # Bytes may be more than an int of Qt's holds.
-        self.setRange(0, _STEPS if total > 0 else 0)
-        self.setValue(int(_STEPS * done / total) if total > 0 else 0)
+        steps = _STEPS if total > 0 else 0
+        self.setRange(0, steps)
+        self.setValue(int(steps * done / (total or 1)))
 
 
 class ElidedLabel(QLabel):

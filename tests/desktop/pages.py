@@ -7,9 +7,11 @@ from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
+from desktop.models_page.downloads_view import DownloadRow
 from desktop.models_page.page import ModelsPage, Tab
 from desktop.rows import ROW, Row, RowList
 from desktop.shell.navigation import Page
+from engine.store.phase import Phase
 from tests.desktop.conftest import click
 
 
@@ -64,3 +66,16 @@ def answer(qtbot: QtBot, box: QMessageBox, text: str) -> None:
 
 def below(folder: Path) -> set[str]:
     return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def only_row(page: ModelsPage) -> DownloadRow:
+    return next(iter(page.downloads.rows.values()))
+
+
+def wait_for_phase(qtbot: QtBot, page: ModelsPage, phase: Phase) -> DownloadRow:
+    def arrived() -> bool:
+        found = page.downloads.rows.values()
+        return any(row.state.phase is phase for row in found)
+
+    qtbot.waitUntil(arrived)
+    return only_row(page)

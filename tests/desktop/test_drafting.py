@@ -164,7 +164,7 @@ def test_a_message_that_will_not_fit_is_said_before_it_is_sent(
 def test_the_place_is_marked_where_messages_were_dropped(ready: Desktop, qtbot: QtBot) -> None:
     for question in ("hello", "again", "the oldest are dropped now"):
         ask(qtbot, ready, question)
-        qtbot.waitUntil(lambda: ready.controller.state is State.READY)
+        wait_for(qtbot, ready, State.READY)
 
     def marks() -> list[bool]:
         return [bool(view.mark.text()) for view in ready.window.chat.transcript.views]
@@ -201,13 +201,13 @@ def test_a_long_chat_goes_on_without_its_beginning_on_the_real_engine(
     open_window: OpenWindow, qtbot: QtBot, notes: Path
 ) -> None:
     made = open_window(command=worker_command())
-    qtbot.waitUntil(lambda: made.controller.state is State.READY)
+    wait_for(qtbot, made, State.READY)
     made.controller.select(context_length=300)
     notes.write_text("The fox sleeps by day. " * 20)
     settings = ChatSettings(overflow="drop_oldest", sampling=SamplingSettings(temperature=0))
     made.desk.configure(settings)
     for turn in range(3):
-        qtbot.waitUntil(lambda: made.controller.state is State.READY)
+        wait_for(qtbot, made, State.READY)
         attach(qtbot, made, notes)
         write(qtbot, made, "Who are you?")
         count = 2 * turn + 2

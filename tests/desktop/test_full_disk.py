@@ -103,15 +103,15 @@ def test_a_model_that_there_is_no_room_to_pack_is_refused_and_the_engine_goes_on
     disk: Disk, open_window: OpenWindow, qtbot: QtBot
 ) -> None:
     made = open_window(command=worker_command())
-    qtbot.waitUntil(lambda: made.controller.state is State.READY)
+    wait_for(qtbot, made, State.READY)
     disk.fill(leave=200_000)
     choose_precision(qtbot, made, Precision.INT4)
-    qtbot.waitUntil(lambda: made.controller.state is State.IDLE)
+    wait_for(qtbot, made, State.IDLE)
     assert "int4 form of this model needs" in made.window.chat.notice.sentence.text()
     assert packed(made) == []
     disk.empty()
     choose_precision(qtbot, made, Precision.BF16)
-    qtbot.waitUntil(lambda: made.controller.state is State.READY)
+    wait_for(qtbot, made, State.READY)
     ask(qtbot, made, "What is 3 plus 4?")
     assert "7" in said(made)
 

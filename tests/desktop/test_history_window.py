@@ -249,7 +249,7 @@ def test_an_answer_goes_on_in_its_chat_while_another_is_shown(ready: Desktop, qt
     write(qtbot, ready, "me too")
     assert "that answer has ended" in ready.window.chat.composer.hint.text()
     ready.desk.open(growing.id)
-    qtbot.waitUntil(lambda: ready.controller.state is State.GENERATING)
+    wait_for(qtbot, ready, State.GENERATING)
     length = len(said(ready))
     qtbot.waitUntil(lambda: len(said(ready)) > length)
     ready.controller.stop()
@@ -304,7 +304,7 @@ def test_leaving_a_temporary_chat_in_mid_answer_ends_the_answer(
     write(qtbot, ready, "write a long text")
     wait_for_answer(qtbot, ready)
     ready.desk.new()
-    qtbot.waitUntil(lambda: ready.controller.state is State.READY)
+    wait_for(qtbot, ready, State.READY)
     ask(qtbot, ready, "hello")
     settled(qtbot, ready, ["hello", "You said: hello."])
 

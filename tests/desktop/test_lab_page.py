@@ -26,7 +26,7 @@ from engine.lab.run import Runner
 from engine.lab.steps import Finished, Wrote
 from engine.messages import ForcedToken, Likely
 from engine.paths import Paths
-from tests.desktop.conftest import OpenWindow, click
+from tests.desktop.conftest import OpenWindow, click, wait_for
 from tests.desktop.test_accessibility import controls, described, reached
 
 QUESTIONS = ("What is 3 plus 4? <b>&amp;", "Tell me a story about a fox.")
@@ -65,7 +65,7 @@ def real(open_window: OpenWindow, qtbot: QtBot, packed: Path) -> Desktop:
     paths.packed.symlink_to(packed)
     made = open_window(command=worker_command())
     made.lab.watch = Quiet
-    qtbot.waitUntil(lambda: made.controller.state is State.READY)
+    wait_for(qtbot, made, State.READY)
     open_lab(qtbot, made)
     return made
 

@@ -16,7 +16,16 @@ from desktop.state import State
 from engine.settings import SettingsFile
 from engine.store.phase import Phase
 from tests.desktop.conftest import OpenWindow, click, wait_for
-from tests.desktop.pages import answer, below, choose, open_models, question, rows, titles
+from tests.desktop.pages import (
+    answer,
+    below,
+    choose,
+    open_models,
+    question,
+    rows,
+    titles,
+    wait_for_phase,
+)
 from tests.store.cached import cache_model, change_config, demo_folder
 from tests.store.conftest import hub  # noqa: F401
 from tests.store.hub_server import HubServer
@@ -97,7 +106,7 @@ def test_verifying_says_what_was_found_and_fetches_only_the_damaged_file(
     qtbot.waitUntil(lambda: "tokenizer.json" in detail.notice.sentence.text())
     assert not detail.verdict.isVisible()
     click(qtbot, detail.notice.action)
-    qtbot.waitUntil(lambda: any(r.state.phase is Phase.DONE for r in page.downloads.rows.values()))
+    wait_for_phase(qtbot, page, Phase.DONE)
     assert blob.read_bytes()[-1:] != b"!"
     assert hub.sent("model.safetensors") == 0
 

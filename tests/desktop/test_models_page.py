@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desktop
-from desktop.models_page.downloads_view import DownloadRow
 from desktop.models_page.fitting import tone_of
 from desktop.models_page.page import ModelsPage, Tab
 from desktop.rows import Tone
@@ -19,7 +18,7 @@ from desktop.state import State
 from engine.fit import Fit
 from engine.store.phase import Phase
 from tests.desktop.conftest import OpenWindow, click, wait_for
-from tests.desktop.pages import choose, open_models, rows, search, titles
+from tests.desktop.pages import choose, only_row, open_models, rows, search, titles, wait_for_phase
 from tests.store.conftest import hub, noise_model  # noqa: F401
 from tests.store.hub_server import HubServer
 from tests.store.test_token import MemoryKeyring
@@ -42,24 +41,11 @@ def described(qtbot: QtBot, page: ModelsPage) -> None:
     qtbot.waitUntil(lambda: page.finder.list.item.description is not None)
 
 
-def only_row(page: ModelsPage) -> DownloadRow:
-    return next(iter(page.downloads.rows.values()))
-
-
 def wait_for_bytes(qtbot: QtBot, page: ModelsPage, count: int) -> None:
     def arrived() -> bool:
         return any(row.state.done > count for row in page.downloads.rows.values())
 
     qtbot.waitUntil(arrived)
-
-
-def wait_for_phase(qtbot: QtBot, page: ModelsPage, phase: Phase) -> DownloadRow:
-    def arrived() -> bool:
-        found = page.downloads.rows.values()
-        return any(row.state.phase is phase for row in found)
-
-    qtbot.waitUntil(arrived)
-    return only_row(page)
 
 
 # -- without any network -------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from desktop.app import Desktop
 from desktop.state import State
 from engine.client import worker_command
 from engine.messages import Precision
-from tests.desktop.conftest import OpenWindow
+from tests.desktop.conftest import OpenWindow, wait_for
 from tests.desktop.soak import Report, Soak, summary
 from tests.history.conftest import is_sound
 
@@ -30,7 +30,7 @@ ALLOWED = 0.05
 @pytest.fixture
 def real(open_window: OpenWindow, qtbot: QtBot) -> Desktop:
     made = open_window(command=worker_command())
-    qtbot.waitUntil(lambda: made.controller.state is State.READY)
+    wait_for(qtbot, made, State.READY)
     return made
 
 

@@ -11,8 +11,8 @@ from engine.client import worker_command
 from engine.fit import Fit
 from engine.messages import Chunk
 from engine.store.phase import Phase
-from tests.desktop.conftest import OpenWindow, click, home, open_window, shown, write  # noqa: F401
-from tests.desktop.pages import choose, open_models, search
+from tests.desktop.conftest import OpenWindow, click, home, open_window, shown, wait_for, write  # noqa: F401
+from tests.desktop.pages import choose, open_models, search, wait_for_phase
 from tests.store.conftest import hub  # noqa: F401
 from tests.store.hub_server import HubServer
 
@@ -36,21 +36,19 @@ def test_a_model_is_found_downloaded_loaded_and_answers(
         progress: list[int] = []
         made.hub.downloads_changed.connect(lambda states: progress.append(states[0].done))
         click(qtbot, page.offer_detail.fetch)
-        qtbot.waitUntil(
-            lambda: any(r.state.phase is Phase.DONE for r in page.downloads.rows.values()),
-        )
+        row = wait_for_phase(qtbot, page, Phase.DONE)
     assert progress == sorted(progress) and progress[-1] > 10_000_000
-    click(qtbot, next(iter(page.downloads.rows.values())).chat)
+    click(qtbot, row.chat)
     assert made.window.page is Page.CHAT
-    qtbot.waitUntil(lambda: made.controller.state is State.READY)
+    wait_for(qtbot, made, State.READY)
     assert not made.window.chat.demo.isVisible(), "it is the downloaded one, not the toy"
     grown: list[str] = []
     made.controller.figures_arrived.connect(
         lambda event: grown.append(event.text) if isinstance(event, Chunk) else None
     )
     write(qtbot, made, "What is 3 plus 4?")
-    qtbot.waitUntil(lambda: made.controller.state is State.GENERATING)
-    qtbot.waitUntil(lambda: made.controller.state is State.READY)
+    wait_for(qtbot, made, State.GENERATING)
+    wait_for(qtbot, made, State.READY)
     assert "7" in shown(made)[1].removeprefix("3 plus 4")
     assert grown, "the answer was streamed"
     assert made.settings.value.model == "tern/demo-chat"

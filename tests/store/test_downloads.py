@@ -221,8 +221,10 @@ def test_sealing_ends_the_running_one_with_a_sentence(
     queue = Downloads(Hub(network), lambda: tmp_path, tmp_path / "queue.json", listener, QUICK)
     queue.add(NOISE)
     assert hub.stalled.wait(10)
+    began = time.monotonic()
     sealed.set()
     assert "Sealed" in listener.wait_for(Phase.FAILED).sentence
+    assert time.monotonic() - began < 10, "it waited for a silent line"
     queue.close()
 
 
